@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Which protocol a payload speaks: the parsers of the registry, in its order, the first match wins. A parser
+ * that needs more gets no more here (stream.c says why); what it saw is the packet's reason.
+ */
+#include "engine/internal.h"
+
+void kd_classify(struct kd_step *s)
+{
+	const uint8_t *payload = s->pkt->data + s->view->payload_off;
+	unsigned int transport = s->key->proto == KD_PROTO_TCP ? KD_TRANSPORT_TCP : KD_TRANSPORT_UDP;
+	uint16_t almost = 0;
+
+	for (unsigned int i = 0; i < KD_PROTOCOL_COUNT; i++) {
+		const struct kd_protocol *p = kd_protocols[i];
+		enum kd_parse got;
+
+		if ((p->transports & transport) == 0)
+			continue;
+		s->app.why = 0;
+		s->app.scratch_len = 0;
+		for (unsigned int f = 0; f < KD_FIELDS_MAX; f++)
+			s->app.field[f] = (struct kd_app_field){.p = NULL};
+		got = p->parse(payload, s->view->payload_len, &s->app);
+		if (got == KD_MATCH) {
+			s->app_index = (uint8_t)i;
+			s->reason = KD_REASON_PROTOCOL(i, s->app.why);
+			kd_record_app(s);
+			return;
+		}
+		if (got == KD_NEED_MORE && almost == 0)
+			almost = KD_REASON_PROTOCOL(i, s->app.why);
+	}
+	s->reason = almost != 0 ? almost : KD_REASON_CLASSIFY_UNKNOWN;
+}

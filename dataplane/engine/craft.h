@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Frames that a box forges, made from the packet that provoked them: its link stack (tags, labels, PPPoE
+ * session), its addresses, its TTL; lengths and checksums right; padded to Ethernet's 60 bytes. Nothing here
+ * decides to send one.
+ */
+#ifndef KD_CRAFT_H
+#define KD_CRAFT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/decode.h"
+#include "engine/engine.h"
+
+enum kd_craft_way {
+	KD_CRAFT_ONWARD, /* to where the trigger was going, from where it came */
+	KD_CRAFT_BACK,	 /* to the trigger's sender: addresses, ports and MACs swapped */
+};
+
+/*
+ * A RST for a decoded TCP packet into buf; returns its length. Its numbers are the ones the receiver expects
+ * if the trigger is delivered. -EOPNOTSUPP: back through MPLS, whose reverse labels are unknown; -EMSGSIZE:
+ * room too small.
+ */
+int kd_craft_rst(
+	uint8_t *buf, size_t room, const struct kd_pkt *t, const struct kd_view *v, enum kd_craft_way way);
+
+/* Cuts a decoded TCP packet's payload off and makes it a RST/ACK, in place: same sequence, acknowledgement,
+ * TTL and options. Changes p->len and p->wire_len. */
+void kd_craft_cut_to_rst(struct kd_pkt *p, const struct kd_view *v);
+
+#endif

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Lets the mechanism of a flow's rule act on a packet, and makes what it injects into actions. It knows no
+ * mechanism.
+ */
+#include "engine/internal.h"
+
+#include <string.h>
+
+void kd_enforce(struct kd_step *s, bool trigger)
+{
+	struct kd_flow *f = s->flow;
+	const struct kd_rule *r = &s->e->policy->rules[f->rule];
+	struct kd_act a;
+
+	a.engine = s->e;
+	a.pkt = s->pkt;
+	a.view = s->view;
+	a.out = s->out;
+	a.params = r->params;
+	a.state = f->held.state;
+	a.flow_id = s->e->flow_ids ? kd_flow_id(s->e, f) : 0;
+	a.rule = f->rule;
+	a.opened = (uint8_t)f->opened;
+	a.trigger = trigger;
+	a.fate = KD_EMIT;
+	a.forged = false;
+	a.done = false;
+	a.reason = KD_REASON_NONE;
+	kd_mechanisms[r->mechanism]->act(&a);
+	s->rule = f->rule;
+	s->fate = a.fate;
+	s->reason = a.reason;
+	if (a.forged)
+		f->flags |= KD_FLOW_FORGED | KD_FLOW_BIT;
+	if (a.fate != KD_EMIT || a.forged || (f->flags & KD_FLOW_BIT) == 0)
+		f->reason = a.reason;
+	if (trigger)
+		kd_record_verdict(s, f->rule, a.reason);
+	if (a.done)
+		f->flags &= (uint8_t)~KD_FLOW_ACTING;
+}
+
+void kd_inject_refuse(struct kd_act *a, uint16_t reason)
+{
+	a->engine->count.inject_reasons[reason]++;
+	a->engine->count.inject_refused++;
+}
+
+uint8_t *kd_inject_buffer(struct kd_act *a, size_t *room)
+{
+	struct kd_engine *e = a->engine;
+
+	if (e->injects == KD_INJECT_SLOTS || a->out->count == a->out->room) {
+		kd_inject_refuse(a, KD_REASON_INJECT_NO_ROOM);
+		return NULL;
+	}
+	*room = KD_INJECT_BYTES;
+	return e->inject[e->injects];
+}
+
+void kd_inject(struct kd_act *a, uint8_t *bytes, size_t len, unsigned int side, uint16_t reason)
+{
+	struct kd_engine *e = a->engine;
+	struct kd_out *out = a->out;
+	uint8_t n = 1;
+
+	for (uint32_t i = out->count; i > 0 && out->actions[i - 1].fate == KD_INJECT &&
+				      out->actions[i - 1].number == a->pkt->number;
+		i--)
+		n++;
+	out->actions[out->count++] = (struct kd_action){.fate = KD_INJECT,
+		.side = (uint8_t)side,
+		.link = a->pkt->link,
+		.n = n,
+		.reason = reason,
+		.rule = a->rule,
+		.len = (uint32_t)len,
+		.data = bytes,
+		.time_ns = a->pkt->time_ns,
+		.number = a->pkt->number,
+		.flow_id = a->flow_id,
+		.handle = a->pkt->handle};
+	e->injects++;
+	e->count.fates[KD_INJECT]++;
+	e->count.inject_reasons[reason]++;
+}

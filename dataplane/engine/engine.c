@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The packet's path, on one page. Only this file knows the order of the stages:
+ *
+ *     driver -> decode -> fragments -> flow -> stream -> classify -> decide -> enforce -> driver
+ *                                       |                                       ^
+ *                                       +--- fate already known (fast path) ----+
+ *
+ * Every way out sets a reason. Decode, hash and table look-ups run ahead over a stage of packets so that
+ * their cache misses overlap; from `flow` on packets go one by one, in order, because one may make the flow
+ * the next one needs.
+ */
+#include "engine/internal.h"
+
+#include "engine/mechanism.h"
+
+static void count_in(struct kd_engine *e, const struct kd_pkt *p)
+{
+	e->count.in[p->side]++;
+	e->count.in_bytes[p->side] += p->wire_len;
+}
+
+/* Decodes a stage of packets and starts fetching their buckets, then their entries. */
+static void look_ahead(struct kd_engine *e, const struct kd_pkt *pkts, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		kd_decode(&e->view[i], pkts[i].data, pkts[i].len, pkts[i].wire_len, pkts[i].link);
+		if (e->view[i].reason != 0)
+			continue;
+		kd_flow_key(&e->table, &e->key[i], &e->view[i], pkts[i].side);
+		kd_flow_prefetch(&e->table, &e->key[i]);
+	}
+	for (unsigned int i = 0; i < n; i++)
+		e->hint[i] = e->view[i].reason == 0 ? kd_flow_hint(&e->table, &e->key[i]) : 0;
+}
+
+/* One packet from its flow to its fate. */
+static void judge(struct kd_step *s)
+{
+	s->reason = s->view->reason; /* fragments too: held and inspected by nobody (X-FR-6) */
+	if (s->reason == 0 && (s->pkt->flags & KD_PKT_BAD_CHECKSUM) != 0)
+		s->reason = KD_REASON_DECODE_CHECKSUM;
+	if (s->reason != 0)
+		return;
+	kd_flow_take(s, s->hint);
+	if ((s->flow->flags & KD_FLOW_ACTING) != 0) { /* fast path */
+		kd_enforce(s, false);
+		return;
+	}
+	if ((s->flow->flags & KD_FLOW_DECIDED) != 0) {
+		s->reason = (s->flow->flags & KD_FLOW_BIT) != 0 ? KD_REASON_FLOW_DONE : s->flow->reason;
+		return;
+	}
+	if (kd_stream_offer(s)) {
+		kd_classify(s);
+		kd_decide(s);
+	}
+	if (s->rule != KD_RULE_NONE)
+		kd_enforce(s, true);
+	else if (s->flow == &s->e->untracked.flow)
+		s->reason = KD_REASON_FLOW_TABLE_FULL;
+}
+
+/* The final action of a step; what was injected for it follows in `out`. */
+static void settle(struct kd_step *s)
+{
+	struct kd_engine *e = s->e;
+	struct kd_action *a = &s->out->actions[s->final];
+
+	*a = (struct kd_action){.fate = s->fate,
+		.side = s->pkt->side ^ 1,
+		.link = s->pkt->link,
+		.reason = s->reason,
+		.rule = s->rule,
+		.len = s->pkt->len,
+		.data = s->pkt->data,
+		.time_ns = s->pkt->time_ns,
+		.number = s->pkt->number,
+		.flow_id = s->flow != NULL && e->flow_ids ? kd_flow_id(e, s->flow) : 0,
+		.handle = s->pkt->handle};
+	e->count.fates[s->fate]++;
+	e->count.reasons[s->reason]++;
+}
+
+/* What a delivered or lost payload says of the flow's outcome (design: effect, not intent). */
+static void keep_score(struct kd_step *s)
+{
+	struct kd_flow *f = s->flow;
+	uint8_t tail = (uint8_t)KD_FLOW_TAIL(s->pkt->side);
+
+	if (s->fate != KD_EMIT)
+		f->flags |= KD_FLOW_BIT | KD_FLOW_HURT;
+	if (s->view->payload_wire_len == 0)
+		return;
+	if (s->fate == KD_EMIT)
+		f->flags &= (uint8_t)~tail;
+	else
+		f->flags |= tail;
+}
+
+static void step(struct kd_engine *e, struct kd_pkt *pkt, unsigned int i, struct kd_out *out)
+{
+	struct kd_step s;
+
+	s.e = e;
+	s.pkt = pkt;
+	s.view = &e->view[i];
+	s.key = &e->key[i];
+	s.out = out;
+	s.flow = NULL;
+	s.now_ns = e->now_ns;
+	s.final = out->count++;
+	out->actions[s.final].fate = KD_EMIT;
+	s.hint = e->hint[i];
+	s.events = 0;
+	s.rule = KD_RULE_NONE;
+	s.reason = KD_REASON_NONE;
+	s.fate = KD_EMIT;
+	s.app_index = KD_APP_NONE;
+	judge(&s);
+	if (s.flow != NULL)
+		keep_score(&s);
+	settle(&s);
+}
+
+static void tick(struct kd_engine *e, uint64_t time_ns)
+{
+	if (!e->started) {
+		e->started = true;
+		e->base_ns = time_ns;
+	}
+	if (time_ns > kd_abs(e, e->now_ns))
+		e->now_ns = time_ns - e->base_ns;
+	if (e->now_ns > KD_TIME_MAX_NS)
+		e->now_ns = KD_TIME_MAX_NS;
+}
+
+void kd_engine_burst(struct kd_engine *e, struct kd_pkt *pkts, unsigned int n, struct kd_out *out)
+{
+	out->count = 0;
+	e->injects = 0;
+	for (unsigned int at = 0; at < n; at += KD_STAGE) {
+		unsigned int stage = n - at < KD_STAGE ? n - at : KD_STAGE;
+
+		look_ahead(e, pkts + at, stage);
+		for (unsigned int i = 0; i < stage; i++) {
+			tick(e, pkts[at + i].time_ns);
+			count_in(e, &pkts[at + i]);
+			step(e, &pkts[at + i], i, out);
+		}
+	}
+	kd_sweep(e, n);
+}
+
+void kd_engine_advance(struct kd_engine *e, uint64_t now_ns, struct kd_out *out)
+{
+	out->count = 0;
+	e->injects = 0;
+	tick(e, now_ns);
+	kd_sweep(e, KD_STAGE);
+}

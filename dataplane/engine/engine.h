@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The engine's contract. Packets with their times go in, ordered actions come out; the engine does no I/O and
+ * owns no clock. It is a handle: no writable globals, thousands fit in a process, and what it may use is
+ * fixed at creation.
+ *
+ * Threading: one thread drives an engine. The policy it reads is immutable and may be shared by any number of
+ * engines. The event ring has one consumer, which may be another thread.
+ */
+#ifndef KD_ENGINE_H
+#define KD_ENGINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/event.h"
+#include "engine/reason.h"
+
+struct kd_engine;
+struct kd_policy;
+
+/* The side a packet came from (or leaves by): the subscriber's or the internet's. */
+enum kd_side { KD_INSIDE = 0, KD_OUTSIDE = 1 };
+
+/* What the first byte of a packet belongs to. */
+enum kd_link { KD_LINK_ETHERNET, KD_LINK_RAW, KD_LINK_SLL, KD_LINK_SLL2, KD_LINK_NULL, KD_LINK_COUNT };
+
+#define KD_PKT_BAD_CHECKSUM                                                                                  \
+	0x01 /* the driver was asked to verify and it is wrong: forwarded, never inspected */
+
+/*
+ * A packet on entry. `data` belongs to the driver; until its final action the engine may rewrite it in place.
+ * Times never decrease from one packet to the next.
+ */
+struct kd_pkt {
+	uint8_t *data;	   /* first byte of the link header */
+	uint32_t len;	   /* bytes at data */
+	uint32_t wire_len; /* bytes on the wire; more than len when the capture cut it */
+	uint16_t headroom; /* writable bytes before data */
+	uint16_t tailroom; /* writable bytes after data + len */
+	uint8_t side;	   /* enum kd_side it came from */
+	uint8_t link;	   /* enum kd_link */
+	uint8_t flags;	   /* KD_PKT_* */
+	uint64_t time_ns;
+	uint64_t number; /* of the packet on entry, from 1: pcap_cnt */
+	void *handle;	 /* the driver's own; comes back in exactly one final action */
+};
+
+/* EMIT, DROP and REWRITE are final and give the handle back; HOLD keeps it until one of them; INJECT has
+ * none. */
+enum kd_fate { KD_EMIT, KD_REWRITE, KD_DROP, KD_HOLD, KD_INJECT, KD_FATE_COUNT };
+
+struct kd_action {
+	uint8_t fate;	  /* enum kd_fate */
+	uint8_t side;	  /* enum kd_side it leaves by (for a drop: would have left by) */
+	uint8_t link;	  /* enum kd_link of data */
+	uint8_t n;	  /* ordinal among the actions of one input packet, from 0 */
+	uint16_t reason;  /* never KD_REASON_NONE */
+	uint16_t rule;	  /* index into the policy's rules, 0 = no rule */
+	uint32_t len;	  /* bytes at data */
+	uint8_t *data;	  /* the packet's own bytes, or for INJECT the engine's, valid until the next call */
+	uint64_t time_ns; /* EMIT, REWRITE, INJECT: not before */
+	uint64_t number;  /* of the input packet that caused it */
+	uint64_t flow_id; /* 0 when there is no flow, or when config.flow_ids is off */
+	void *handle;	  /* the packet's; for INJECT the template's, which is only borrowed */
+};
+
+/* A final action and what a mechanism may inject for one packet; `room` must be at least n times this. */
+#define KD_ACTIONS_PER_PKT 4
+/* Most packets of one kd_engine_burst. */
+#define KD_BURST_MAX 256
+
+/* Filled by the engine from index 0, in order. The caller owns the array. */
+struct kd_out {
+	struct kd_action *actions;
+	uint32_t room;
+	uint32_t count;
+};
+
+struct kd_engine_config {
+	const struct kd_policy *policy; /* borrowed; must outlive the engine */
+	uint64_t seed;
+	uint8_t box;   /* position on the path, from 0 */
+	bool flow_ids; /* put flow ids into actions (drivers that tell stories; costs a hash a packet) */
+	uint32_t flows4_max; /* IPv4 flows that always find a place */
+	uint32_t flows6_max;
+	uint32_t events_max; /* ring, rounded up to a power of two */
+};
+
+#define KD_ENGINE_CONFIG_DEFAULT                                                                             \
+	{                                                                                                    \
+		.seed = 1, .flows4_max = 1u << 16, .flows6_max = 1u << 14, .events_max = 4096                \
+	}
+
+/* Everything counted. in = fates[EMIT + REWRITE + DROP] + held + consumed; the reasons of each fate add up to
+ * it. */
+struct kd_counters {
+	uint64_t in[2]; /* by enum kd_side */
+	uint64_t in_bytes[2];
+	uint64_t fates[KD_FATE_COUNT];		  /* final actions and injections so far */
+	uint64_t held;				  /* packets the engine owns now */
+	uint64_t consumed;			  /* packets that ended inside the engine */
+	uint64_t reasons[KD_REASON_COUNT];	  /* of final actions */
+	uint64_t inject_reasons[KD_REASON_COUNT]; /* of injections, made or refused */
+	uint64_t inject_refused;		  /* named in inject_reasons, not in fates[INJECT] */
+	uint64_t flows_new, flows_ended, flows_live, flows_refused;
+	uint64_t events_lost;
+};
+
+/* -EINVAL: a size of 0 or over the limits; -ENOMEM. On failure *ret is untouched. */
+int kd_engine_new(struct kd_engine **ret, const struct kd_engine_config *config);
+void kd_engine_free(struct kd_engine *engine);
+
+/* Back to the state after kd_engine_new; costs what was touched. No packet may be held. */
+void kd_engine_reset(struct kd_engine *engine);
+
+/* Takes n <= KD_BURST_MAX packets in order; out->count actions say what became of them and of any packet held
+ * before. */
+void kd_engine_burst(struct kd_engine *engine, struct kd_pkt *pkts, unsigned int n, struct kd_out *out);
+
+/* Time passed, perhaps nothing came. now_ns never lies before the last packet's or advance's time. */
+void kd_engine_advance(struct kd_engine *engine, uint64_t now_ns, struct kd_out *out);
+
+/* The run is over at the time of the last packet: every live flow ends and gets its record. Call until it
+ * returns 0 (the ring may fill), reading the ring in between. */
+unsigned int kd_engine_finish(struct kd_engine *engine);
+
+/* Moves up to max records out of the ring. Records come in no particular order; sort by (time_ns, number,
+ * box, n). No record with a time below kd_engine_horizon() is still to come. */
+unsigned int kd_engine_events(struct kd_engine *engine, struct kd_event *dst, unsigned int max);
+uint64_t kd_engine_horizon(const struct kd_engine *engine);
+
+const struct kd_counters *kd_engine_counters(const struct kd_engine *engine);
+
+/* 0, or a sentence that says which sum is wrong; the sentence is static. */
+const char *kd_counters_unbalanced(const struct kd_counters *c);
+
+#endif

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A flow's life: found, made, reopened, dead. Expiry is a function of time alone: a flow past its idle time
+ * is dead to any look-up, whether or not the sweep has come by, and its record carries the time it died. So
+ * the sweep's pace changes no output; it only bounds memory and how far kd_engine_horizon lags.
+ */
+#include "engine/internal.h"
+
+#include <string.h>
+
+#include "engine/rng.h"
+
+/* A round over the table takes this much packet time. */
+#define SWEEP_ROUND_NS 1000000000ull
+/* Entries a call may visit for each packet it was given, so that a long silence costs no long burst. */
+#define SWEEP_PER_PKT 8
+
+static uint64_t idle_ns(const struct kd_engine *e, const struct kd_flow *f)
+{
+	const struct kd_settings *s = &e->policy->settings;
+
+	if (f->proto == KD_PROTO_TCP)
+		return s->idle_tcp_ns;
+	return f->proto == KD_PROTO_UDP ? s->idle_udp_ns : s->idle_other_ns;
+}
+
+/* When the flow is forgotten: idle past its time, and no residual left to keep. */
+static uint64_t dies_ns(const struct kd_engine *e, const struct kd_flow *f)
+{
+	uint64_t at = f->last_ns + idle_ns(e, f);
+
+	if ((f->flags & KD_FLOW_ACTING) != 0 && f->held.until_ns > at)
+		return f->held.until_ns;
+	return at;
+}
+
+void kd_flow_end(
+	struct kd_engine *e, struct kd_flow *f, uint16_t why, uint64_t time_ns, uint64_t number, uint32_t n)
+{
+	kd_record_flow(e, f, why, time_ns, number, n);
+	kd_flow_remove(&e->table, f);
+	e->count.flows_ended++;
+	e->count.flows_live--;
+}
+
+static void end_idle(struct kd_engine *e, struct kd_flow *f)
+{
+	kd_flow_end(e, f, KD_REASON_FLOW_IDLE, kd_abs(e, dies_ns(e, f)), 0, (uint32_t)kd_flow_id(e, f));
+}
+
+/* A SYN that begins another connection on a tuple that nothing has hold of: the last one closed, or its ISN
+ * is new. */
+static bool reopens(const struct kd_step *s)
+{
+	const struct kd_flow *f = s->flow;
+
+	if (f->proto != KD_PROTO_TCP || (f->flags & KD_FLOW_ACTING) != 0)
+		return false;
+	if ((s->view->tcp_flags & (KD_TCP_SYN | KD_TCP_ACK | KD_TCP_RST)) != KD_TCP_SYN)
+		return false;
+	if ((f->flags & KD_FLOW_CLOSED) != 0)
+		return true;
+	return s->pkt->side == f->opened && s->view->seq != f->nonce;
+}
+
+static void open_flow(struct kd_step *s)
+{
+	struct kd_flow *f = s->flow;
+	const uint8_t *payload = s->pkt->data + s->view->payload_off;
+
+	f->opened = s->pkt->side;
+	f->reason = KD_REASON_FLOW_NO_PAYLOAD;
+	f->nonce = s->view->seq;
+	if (f->proto == KD_PROTO_UDP)
+		f->nonce = (uint32_t)kd_hash_bytes(
+			payload, s->view->payload_len < 64 ? s->view->payload_len : 64);
+	if (f->proto != KD_PROTO_TCP && f->proto != KD_PROTO_UDP) {
+		f->flags |= KD_FLOW_DECIDED;
+		f->reason = KD_REASON_FLOW_OTHER_PROTOCOL;
+	}
+}
+
+/* No room: the packet is judged alone, on a flow that lives as long as it does. */
+static void stand_in(struct kd_step *s)
+{
+	struct kd_flow *f = &s->e->untracked.flow;
+
+	memset(&s->e->untracked, 0, sizeof(s->e->untracked));
+	for (unsigned int side = 0; side < 2; side++) {
+		f->port[side] = s->key->port[side];
+		if (s->key->v6)
+			memcpy(s->e->untracked.addr[side], s->key->addr[side], 16);
+		else
+			memcpy(&f->addr[side], s->key->addr[side], 4);
+	}
+	f->proto = s->key->proto;
+	f->v6 = s->key->v6;
+	s->flow = f;
+	s->e->count.flows_refused++;
+	open_flow(s);
+	f->reason = KD_REASON_FLOW_TABLE_FULL;
+}
+
+static void note(struct kd_step *s)
+{
+	struct kd_flow *f = s->flow;
+
+	f->last_ns = s->now_ns;
+	f->pkts[s->pkt->side] += f->pkts[s->pkt->side] != UINT32_MAX;
+	if (s->pkt->side == KD_INSIDE)
+		f->bytes_inside += s->pkt->wire_len;
+	else
+		f->bytes_outside += s->pkt->wire_len;
+	if (f->proto == KD_PROTO_TCP && (s->view->tcp_flags & (KD_TCP_FIN | KD_TCP_RST)) != 0)
+		f->flags |= KD_FLOW_CLOSED;
+}
+
+/* A residual that has ended lets go of the flow, which is looked at anew from this packet on. */
+static void let_go(struct kd_step *s)
+{
+	struct kd_flow *f = s->flow;
+	uint16_t rule = f->rule;
+
+	if ((f->flags & KD_FLOW_ACTING) == 0 || f->held.until_ns == 0 || s->now_ns < f->held.until_ns)
+		return;
+	f->flags &= (uint8_t) ~(KD_FLOW_ACTING | KD_FLOW_DECIDED);
+	memset(&f->open, 0, sizeof(f->open));
+	memset(f->held.state, 0, sizeof(f->held.state));
+	kd_record_verdict(s, rule, KD_REASON_DECIDE_RESIDUAL_OVER);
+}
+
+void kd_flow_take(struct kd_step *s, uint32_t hint)
+{
+	struct kd_engine *e = s->e;
+
+	s->flow = kd_flow_find(&e->table, s->key, hint);
+	if (s->flow != NULL && s->now_ns >= dies_ns(e, s->flow)) {
+		end_idle(e, s->flow);
+		s->flow = NULL;
+	}
+	if (s->flow != NULL) {
+		let_go(s);
+		if (reopens(s)) {
+			kd_flow_end(e, s->flow, KD_REASON_FLOW_REOPENED, s->pkt->time_ns, s->pkt->number,
+				s->events++);
+			s->flow = NULL;
+		}
+	}
+	if (s->flow == NULL) {
+		s->flow = kd_flow_insert(&e->table, s->key);
+		if (s->flow == NULL) {
+			stand_in(s);
+			note(s);
+			return;
+		}
+		open_flow(s);
+		e->count.flows_new++;
+		e->count.flows_live++;
+	}
+	note(s);
+}
+
+static void next_round(struct kd_engine *e)
+{
+	e->sweep.horizon_ns = e->sweep.pass_ns;
+	e->sweep.pass_ns = e->now_ns;
+	e->sweep.due_ns = e->now_ns + SWEEP_ROUND_NS;
+	e->sweep.at = 1;
+	e->sweep.pool = 0;
+}
+
+/* Entries this call should visit to end the round in time. */
+static uint32_t sweep_share(const struct kd_engine *e, unsigned int pkts)
+{
+	uint64_t left = (uint64_t)e->table.pool[0].top + e->table.pool[1].top;
+	uint64_t most = (uint64_t)pkts * SWEEP_PER_PKT;
+	uint64_t since = e->now_ns - e->sweep.pass_ns;
+	uint64_t done = e->sweep.at + (e->sweep.pool != 0 ? e->table.pool[0].top : 0);
+	uint64_t want;
+
+	if (e->now_ns >= e->sweep.due_ns)
+		return (uint32_t)most;
+	/* Thousandths keep the product within 64 bits for any table. */
+	want = left * (since / (SWEEP_ROUND_NS / 1000)) / 1000;
+	if (want <= done)
+		return 0;
+	return (uint32_t)(want - done < most ? want - done : most);
+}
+
+void kd_sweep(struct kd_engine *e, unsigned int pkts)
+{
+	uint32_t share = sweep_share(e, pkts);
+
+	while (share > 0) {
+		struct kd_flow_pool *p = &e->table.pool[e->sweep.pool];
+		struct kd_flow *f;
+
+		if (e->sweep.at == 0 || e->sweep.at > p->top) {
+			if (e->sweep.at != 0 && e->sweep.pool == 0) {
+				e->sweep.pool = 1;
+				e->sweep.at = 1;
+				continue;
+			}
+			if (e->now_ns >= e->sweep.due_ns || e->sweep.at == 0)
+				next_round(e);
+			return;
+		}
+		/* Flow records give way to verdicts: the sweep waits while the ring is half full. */
+		if (kd_ring_room(&e->ring) <= (e->ring.mask + 1) / 2)
+			return;
+		f = kd_flow_entry(p, e->sweep.pool, e->sweep.at++);
+		if (kd_flow_is_live(f) && e->now_ns >= dies_ns(e, f))
+			end_idle(e, f);
+		share--;
+	}
+}
+
+unsigned int kd_engine_finish(struct kd_engine *e)
+{
+	uint64_t at = kd_abs(e, e->now_ns);
+
+	for (unsigned int v6 = 0; v6 < 2; v6++) {
+		struct kd_flow_pool *p = &e->table.pool[v6];
+
+		for (uint32_t i = 1; i <= p->top && p->live > 0; i++) {
+			struct kd_flow *f = kd_flow_entry(p, v6, i);
+
+			if (!kd_flow_is_live(f))
+				continue;
+			if (kd_ring_room(&e->ring) == 0)
+				return e->table.pool[0].live + e->table.pool[1].live;
+			if (e->now_ns >= dies_ns(e, f))
+				end_idle(e, f);
+			else
+				kd_flow_end(e, f, KD_REASON_FLOW_FINISHED, at, KD_NUMBER_END,
+					(uint32_t)kd_flow_id(e, f));
+		}
+	}
+	return 0;
+}

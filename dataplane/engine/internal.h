@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What the stages of one engine share: the handle itself and the step, one packet on its way through. Only
+ * files of engine/ include this; protocols see bytes, mechanisms see struct kd_act.
+ */
+#ifndef KD_INTERNAL_H
+#define KD_INTERNAL_H
+
+#include "engine/engine.h"
+#include "engine/flow.h"
+#include "engine/protocol.h"
+#include "engine/ring.h"
+#include "rulebook/policy.h"
+
+/* Packets whose headers, buckets and entries are fetched ahead together. */
+#define KD_STAGE 32
+
+/* Flow times are 56 bits: 834 days after an engine's first packet its clock stands still. */
+#define KD_TIME_MAX_NS ((1ull << 56) - 1)
+
+/* Injected frames of one call: bytes each, and how many; two for each packet of the largest burst (RST to
+ * both). */
+#define KD_INJECT_BYTES 192
+#define KD_INJECT_SLOTS (2 * KD_BURST_MAX)
+
+struct kd_engine {
+	const struct kd_policy *policy;
+	struct kd_scratch *scratch;
+	uint64_t seed;
+	uint64_t base_ns; /* first time seen; flow times count from it */
+	uint64_t now_ns;  /* latest time seen, relative */
+	bool started;
+	bool flow_ids;
+	uint8_t box;
+
+	struct kd_flow_table table;
+	struct kd_flow6 untracked; /* stands in for a flow that found no room, one packet long */
+	struct {
+		uint64_t pass_ns;    /* when the sweep began its present round */
+		uint64_t horizon_ns; /* every flow that expired before this has its record */
+		uint64_t due_ns;     /* the round should be over by then */
+		uint32_t at;	     /* next entry */
+		uint8_t pool;
+	} sweep;
+
+	struct kd_ring ring;
+	uint8_t (*inject)[KD_INJECT_BYTES];
+	uint32_t injects; /* used in this call */
+
+	struct kd_counters count;
+	struct kd_view view[KD_STAGE];
+	struct kd_flow_key key[KD_STAGE];
+	uint32_t hint[KD_STAGE];
+};
+
+/* One packet on its way. */
+struct kd_step {
+	struct kd_engine *e;
+	struct kd_pkt *pkt;
+	struct kd_view *view;
+	const struct kd_flow_key *key;
+	struct kd_out *out;
+	struct kd_flow *flow; /* NULL: nothing below IP is judged */
+	uint64_t now_ns;      /* relative to e->base_ns */
+	uint32_t final;	      /* index of its final action, reserved before anything is injected */
+	uint32_t hint;
+	uint16_t events; /* records so far: event.n */
+	uint16_t rule;	 /* what decide found */
+	uint16_t reason; /* why it goes where it goes */
+	uint8_t fate;
+	uint8_t app_index; /* KD_APP_NONE = not recognised in this packet */
+	struct kd_app app;
+};
+
+/* flow.c, expire.c: the flow of this packet, found, made anew or reopened; sets s->flow. */
+void kd_flow_take(struct kd_step *s, uint32_t hint);
+/* Ends a flow: its record, its place. */
+void kd_flow_end(
+	struct kd_engine *e, struct kd_flow *f, uint16_t why, uint64_t time_ns, uint64_t number, uint32_t n);
+/* Looks for flows past their time, a slice a call, a round a second of packet time. */
+void kd_sweep(struct kd_engine *e, unsigned int pkts);
+
+/* stream.c: whether this payload is to be inspected; if not, s->reason says why. */
+bool kd_stream_offer(struct kd_step *s);
+/* classify.c: which protocol it is; sets s->app, s->app_index, s->reason. */
+void kd_classify(struct kd_step *s);
+/* decide.c: the rule that takes the flow; sets s->rule and the flow's state. */
+void kd_decide(struct kd_step *s);
+/* enforce.c: lets the flow's rule act on this packet; sets s->fate and s->reason. */
+void kd_enforce(struct kd_step *s, bool trigger);
+
+/* record.c: event records. */
+void kd_record_app(struct kd_step *s);
+void kd_record_verdict(struct kd_step *s, uint16_t rule, uint16_t reason);
+void kd_record_flow(struct kd_engine *e, const struct kd_flow *f, uint16_t why, uint64_t time_ns,
+	uint64_t number, uint32_t n);
+uint64_t kd_flow_id(const struct kd_engine *e, const struct kd_flow *f);
+
+/* Absolute time of a relative one. */
+static inline uint64_t kd_abs(const struct kd_engine *e, uint64_t relative_ns)
+{
+	return e->base_ns + relative_ns;
+}
+
+#endif

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What a mechanism is: one file with one `const struct kd_mechanism kd_mechanism_NAME`, and its name in the
+ * list of dataplane/meson.build. It knows how, never who: its settings come from a rule's `then = { mechanism
+ * = "NAME"; ... }`, parsed by the option table below into a small block that the policy owns.
+ */
+#ifndef KD_MECHANISM_H
+#define KD_MECHANISM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/decode.h"
+#include "engine/engine.h"
+#include "engine/reason.h"
+
+#define KD_MECH_PARAMS 32 /* bytes of a rule's settings */
+#define KD_MECH_STATE 8	  /* bytes of state in a decided flow */
+
+enum kd_option_kind {
+	KD_OPTION_WORD,	    /* uint8_t: index into words */
+	KD_OPTION_COUNT,    /* uint32_t, plain integer within min..max */
+	KD_OPTION_DURATION, /* uint64_t nanoseconds, from "75 s" */
+};
+
+struct kd_option {
+	const char *name;
+	uint8_t kind;	   /* enum kd_option_kind */
+	uint8_t offset;	   /* into the params block */
+	const char *words; /* WORD: "rewrite|inject" */
+	const char *deflt; /* as it would stand in a rule; NULL = must be given */
+	uint64_t min, max; /* COUNT, DURATION */
+	const char *help;
+};
+
+/* One packet in a mechanism's hands. Filled by enforce.c; the mechanism sets fate and reason. */
+struct kd_act {
+	struct kd_engine *engine;
+	struct kd_pkt *pkt;
+	struct kd_view *view;
+	struct kd_out *out;
+	const void *params; /* the rule's settings */
+	void *state;	    /* KD_MECH_STATE bytes of the flow, zero at the trigger */
+	uint64_t flow_id;   /* 0 unless the engine hands them out */
+	uint16_t rule;
+	uint8_t opened; /* enum kd_side that opened the flow */
+	bool trigger;	/* this packet made the rule act */
+	/* out: */
+	uint8_t fate; /* KD_EMIT, KD_REWRITE (pkt->data and len are the new frame) or KD_DROP */
+	bool forged;  /* a forged end of the connection went out: the flow's outcome is blocked */
+	bool done;    /* nothing more to do on this flow; its later packets pass */
+	uint16_t reason;
+};
+
+struct kd_mechanism {
+	const char *name;
+	const char *title;
+	const struct kd_option *options; /* ends with a NULL name; NULL = none */
+	struct kd_reason reasons[KD_LOCAL_REASONS];
+	void (*act)(struct kd_act *a);
+};
+
+extern const struct kd_mechanism *const kd_mechanisms[];
+int kd_mechanism_find(const char *name);
+
+/* Injects len bytes at `bytes` (from kd_inject_buffer) so that they leave by `side`, after the packet in
+ * hand. */
+uint8_t *kd_inject_buffer(struct kd_act *a, size_t *room); /* NULL: no room, already counted */
+void kd_inject(struct kd_act *a, uint8_t *bytes, size_t len, unsigned int side, uint16_t reason);
+/* Counts an injection that could not be made, by name. */
+void kd_inject_refuse(struct kd_act *a, uint16_t reason);
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What a protocol is: one file with one `const struct kd_protocol kd_protocol_NAME`, and its name in the list
+ * of dataplane/meson.build (the order there is the order of trial). A parser takes bytes it does not own,
+ * keeps no state, allocates nothing, and gives one of three answers.
+ */
+#ifndef KD_PROTOCOL_H
+#define KD_PROTOCOL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/event.h"
+#include "engine/reason.h"
+
+enum kd_parse {
+	KD_NOT_MINE,  /* no continuation of these bytes can be mine */
+	KD_NEED_MORE, /* the start fits, the end is missing */
+	KD_MATCH,
+};
+
+enum kd_field_kind {
+	KD_FIELD_TEXT,	   /* bytes, printed as text with escapes */
+	KD_FIELD_HEX16,	   /* num, printed as a name of the protocol's own or 0x%04x */
+	KD_FIELD_LIST8,	   /* texts, each behind one length byte (ALPN) */
+	KD_FIELD_LIST_U16, /* big-endian 16-bit numbers (extension types, in wire order) */
+};
+
+struct kd_field_spec {
+	const char
+		*name; /* JSON key; field 0 of a protocol that has a name is that name, and the `when` term */
+	uint8_t kind;  /* enum kd_field_kind */
+};
+
+/* What a parser found. Slices lie in the payload or in scratch. */
+struct kd_app_field {
+	const uint8_t *p; /* NULL = absent */
+	uint16_t len;
+	uint32_t num;
+};
+
+#define KD_APP_SCRATCH 128
+
+struct kd_app {
+	struct kd_app_field field[KD_FIELDS_MAX];
+	uint8_t why;	      /* index into the protocol's reasons: what it saw, also when need more or no */
+	uint16_t scratch_len; /* bytes of scratch in use */
+	uint8_t scratch[KD_APP_SCRATCH]; /* for lists that do not lie in one piece */
+};
+
+#define KD_TRANSPORT_TCP 0x1
+#define KD_TRANSPORT_UDP 0x2
+
+struct kd_protocol {
+	const char *name;      /* the word in rules and events */
+	const char *title;     /* one line for `kordon list protocols` */
+	uint8_t transports;    /* KD_TRANSPORT_* */
+	uint8_t has_name;      /* field[0] is matched against names */
+	uint16_t budget_bytes; /* most bytes of a flow's start a need-more may ask for */
+	struct kd_field_spec fields[KD_FIELDS_MAX];
+	struct kd_reason reasons[KD_LOCAL_REASONS]; /* indexed by kd_app.why; why 0 must be the plain match */
+	enum kd_parse (*parse)(const uint8_t *payload, size_t len, struct kd_app *app);
+};
+
+/* In order of trial; KD_PROTOCOL_COUNT rows. */
+extern const struct kd_protocol *const kd_protocols[];
+/* Index by name, or -ENOENT. */
+int kd_protocol_find(const char *name);
+
+#endif

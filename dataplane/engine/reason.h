@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Every fate of a packet and every outcome of a flow has one named reason: this name is the counter, the
+ * event field, the pcapng comment and the row in docs/reference.md. Names are `stage.what_happened`, unique,
+ * never renamed. Protocols and mechanisms bring their own reasons in their own file; they are numbered behind
+ * these by the registry.
+ */
+#ifndef KD_REASON_H
+#define KD_REASON_H
+
+#include <stdint.h>
+
+#include "kd_registry.h" /* generated from the meson lists: KD_PROTOCOL_COUNT, KD_MECHANISM_COUNT */
+
+/* X(symbol, name, sentence) */
+#define KD_REASONS(X)                                                                                        \
+	X(NONE, "none", "no reason (never given to a packet)")                                               \
+	X(TRUNCATED_CAPTURE, "truncated.capture", "the capture cut this packet before the headers ended")    \
+	X(DECODE_TRUNCATED_LINK, "decode.truncated_link", "the link header is longer than the packet")       \
+	X(DECODE_NOT_IP, "decode.not_ip", "no IP header found; the box passes such frames")                  \
+	X(DECODE_TAGS, "decode.too_many_tags", "more link tags or labels than the box unpacks")              \
+	X(DECODE_PPP, "decode.pppoe_bad", "PPPoE header is malformed or its length is a lie")                \
+	X(DECODE_TRUNCATED_IP, "decode.truncated_ip", "the IP header is longer than the packet")             \
+	X(DECODE_BAD_IP, "decode.bad_ip", "not a valid IP header (version or header length)")                \
+	X(DECODE_IP_LENGTH, "decode.ip_length",                                                              \
+		"the IP length is less than its header or more than the packet")                             \
+	X(DECODE_EXT_HEADERS, "decode.ext_headers",                                                          \
+		"an IPv6 extension header is cut, lies, or there are too many")                              \
+	X(DECODE_TRUNCATED_TCP, "decode.truncated_tcp", "the TCP header is longer than the segment")         \
+	X(DECODE_TCP_OFFSET, "decode.tcp_offset", "the TCP data offset is below 5 or past the segment")      \
+	X(DECODE_TRUNCATED_UDP, "decode.truncated_udp", "the UDP header is longer than the datagram")        \
+	X(DECODE_UDP_LENGTH, "decode.udp_length", "the UDP length is below 8 or past the datagram")          \
+	X(DECODE_TRUNCATED_ICMP, "decode.truncated_icmp", "the ICMP header is longer than the packet")       \
+	X(DECODE_CHECKSUM, "decode.bad_checksum",                                                            \
+		"a checksum is wrong and --checksums verify was asked for")                                  \
+	X(FRAG_NOT_INSPECTED, "frag.not_inspected", "an IP fragment: forwarded as it is, never inspected")   \
+	X(FLOW_TABLE_FULL, "flow.table_full", "no room for another flow; its packets are judged one by one") \
+	X(FLOW_DONE, "flow.done", "the rule acted earlier on this flow and has no more to do with it")       \
+	X(FLOW_NO_PAYLOAD, "flow.no_payload", "no payload yet; nothing to inspect")                          \
+	X(FLOW_OTHER_PROTOCOL, "flow.other_protocol", "not TCP or UDP; no rule looks at it")                 \
+	X(FLOW_IDLE, "flow.idle", "the flow was idle past its time")                                         \
+	X(FLOW_REOPENED, "flow.reopened", "a new SYN took the 4-tuple over")                                 \
+	X(FLOW_FINISHED, "flow.end_of_run", "the run ended while the flow was live")                         \
+	X(CLASSIFY_UNKNOWN, "classify.unknown", "no protocol recognises this payload; more is looked at")    \
+	X(CLASSIFY_BUDGET, "classify.budget_spent",                                                          \
+		"nothing recognised within the inspection budget; given up")                                 \
+	X(DECIDE_NO_RULE, "decide.no_rule", "recognised, and no rule matches")                               \
+	X(DECIDE_MISSED, "decide.missed", "a trigger that the box missed by chance, as real ones do")        \
+	X(DECIDE_PENDING, "decide.pending",                                                                  \
+		"a rule matches but its mechanism does not exist yet; forwarded")                            \
+	X(DECIDE_RESIDUAL_OVER, "decide.residual_over", "the residual of an earlier trigger has ended")      \
+	X(INJECT_NO_ROOM, "inject.no_room", "no room for another injected packet in this burst")             \
+	X(INJECT_MPLS, "inject.no_reverse_stack",                                                            \
+		"cannot answer backwards: the reverse MPLS stack is unknown")                                \
+	X(INJECT_TOO_LONG, "inject.template_too_long", "the trigger's headers do not fit an injected packet")
+
+enum kd_reason_core {
+#define X(symbol, name, sentence) KD_REASON_##symbol,
+	KD_REASONS(X)
+#undef X
+		KD_REASON_CORE_COUNT
+};
+
+/* Reasons that one protocol or mechanism file may bring. */
+#define KD_LOCAL_REASONS 16
+
+#define KD_REASON_PROTOCOL(index, local)                                                                     \
+	((uint16_t)(KD_REASON_CORE_COUNT + (index)*KD_LOCAL_REASONS + (local)))
+#define KD_REASON_MECHANISM(index, local)                                                                    \
+	((uint16_t)(KD_REASON_CORE_COUNT + (KD_PROTOCOL_COUNT + (index)) * KD_LOCAL_REASONS + (local)))
+#define KD_REASON_COUNT (KD_REASON_CORE_COUNT + (KD_PROTOCOL_COUNT + KD_MECHANISM_COUNT) * KD_LOCAL_REASONS)
+
+struct kd_reason {
+	const char *name;
+	const char *sentence;
+};
+
+/* The row of a reason; NULL for a number nobody uses. */
+const struct kd_reason *kd_reason(uint16_t reason);
+/* Its name, "none" at worst. */
+const char *kd_reason_name(uint16_t reason);
+
+#endif

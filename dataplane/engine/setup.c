@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Making, clearing and ending an engine, and reading what it counted: everything that may allocate. Nothing
+ * here is called between kd_engine_burst and its return.
+ */
+#include "engine/internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define EVENTS_LIMIT (1u << 24)
+
+static int ring_init(struct kd_ring *r, uint32_t events_max)
+{
+	uint32_t size = 16;
+
+	if (events_max == 0 || events_max > EVENTS_LIMIT)
+		return -EINVAL;
+	while (size < events_max)
+		size *= 2;
+	r->slot = calloc(size, sizeof(*r->slot));
+	r->mask = size - 1;
+	return r->slot != NULL ? 0 : -ENOMEM;
+}
+
+int kd_engine_new(struct kd_engine **ret, const struct kd_engine_config *config)
+{
+	struct kd_engine *e = NULL;
+	int err;
+
+	if (config->policy == NULL)
+		return -EINVAL;
+	if (posix_memalign((void **)&e, 64, sizeof(*e)) != 0)
+		return -ENOMEM;
+	memset(e, 0, sizeof(*e));
+	e->policy = config->policy;
+	e->seed = config->seed;
+	e->box = config->box;
+	e->flow_ids = config->flow_ids;
+	err = kd_flow_table_init(&e->table, config->flows4_max, config->flows6_max, config->seed);
+	if (err < 0)
+		goto fail;
+	err = ring_init(&e->ring, config->events_max);
+	if (err < 0)
+		goto fail;
+	err = kd_scratch_new(&e->scratch, e->policy->name_patterns, e->policy->signatures);
+	if (err < 0)
+		goto fail;
+	e->inject = calloc(KD_INJECT_SLOTS, sizeof(*e->inject));
+	err = e->inject != NULL ? 0 : -ENOMEM;
+	if (err < 0)
+		goto fail;
+	*ret = e;
+	return 0;
+fail:
+	kd_engine_free(e);
+	return err;
+}
+
+void kd_engine_free(struct kd_engine *e)
+{
+	if (e == NULL)
+		return;
+	free(e->inject);
+	kd_scratch_free(e->scratch);
+	free(e->ring.slot);
+	kd_flow_table_free(&e->table);
+	free(e);
+}
+
+void kd_engine_reset(struct kd_engine *e)
+{
+	kd_flow_table_reset(&e->table);
+	memset(&e->count, 0, sizeof(e->count));
+	memset(&e->sweep, 0, sizeof(e->sweep));
+	atomic_store(&e->ring.head, 0);
+	atomic_store(&e->ring.tail, 0);
+	e->base_ns = e->now_ns = 0;
+	e->started = false;
+	e->injects = 0;
+}
+
+unsigned int kd_engine_events(struct kd_engine *e, struct kd_event *dst, unsigned int max)
+{
+	struct kd_ring *r = &e->ring;
+	uint32_t tail = atomic_load_explicit(&r->tail, memory_order_relaxed);
+	uint32_t used = atomic_load_explicit(&r->head, memory_order_acquire) - tail;
+	unsigned int n = used < max ? used : max;
+
+	for (unsigned int i = 0; i < n; i++) {
+		const struct kd_event *from = &r->slot[(tail + i) & r->mask];
+
+		memcpy(&dst[i], from, offsetof(struct kd_event, text) + from->text_len);
+	}
+	atomic_store_explicit(&r->tail, tail + n, memory_order_release);
+	return n;
+}
+
+uint64_t kd_engine_horizon(const struct kd_engine *e)
+{
+	return kd_abs(e, e->sweep.horizon_ns);
+}
+
+const struct kd_counters *kd_engine_counters(const struct kd_engine *e)
+{
+	return &e->count;
+}
+
+const char *kd_counters_unbalanced(const struct kd_counters *c)
+{
+	uint64_t final = c->fates[KD_EMIT] + c->fates[KD_REWRITE] + c->fates[KD_DROP];
+	uint64_t by_reason = 0, injected = 0;
+
+	for (unsigned int i = 0; i < KD_REASON_COUNT; i++) {
+		by_reason += c->reasons[i];
+		injected += c->inject_reasons[i];
+	}
+	if (c->in[KD_INSIDE] + c->in[KD_OUTSIDE] != final + c->held + c->consumed)
+		return "packets in are not emitted + dropped + held + consumed";
+	if (by_reason != final)
+		return "reasons do not add up to the final actions";
+	if (injected != c->fates[KD_INJECT] + c->inject_refused)
+		return "reasons of injected packets do not add up";
+	if (c->flows_new != c->flows_ended + c->flows_live)
+		return "flows made are not flows ended + live";
+	if (c->reasons[KD_REASON_NONE] + c->inject_reasons[KD_REASON_NONE] != 0)
+		return "a packet met its fate without a reason";
+	return NULL;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Which payload the box looks at. In 2021 and 2022 it puts nothing together: each segment is inspected alone,
+ * so a hello in two segments is never seen whole (X-SEG-1). It looks at the first payload packets of each
+ * side (inspect.packets; X-THR-2021) and then gives the flow up.
+ */
+#include "engine/internal.h"
+
+bool kd_stream_offer(struct kd_step *s)
+{
+	struct kd_flow *f = s->flow;
+	uint32_t *looked_at = &f->open.looked_at[s->pkt->side];
+
+	if (s->view->payload_len == 0) {
+		s->reason = s->view->payload_wire_len != 0 ? KD_REASON_TRUNCATED_CAPTURE
+							   : KD_REASON_FLOW_NO_PAYLOAD;
+		return false;
+	}
+	if (*looked_at >= s->e->policy->settings.inspect_pkts) {
+		s->reason = KD_REASON_CLASSIFY_BUDGET;
+		f->reason = s->reason;
+		return false;
+	}
+	++*looked_at;
+	return true;
+}

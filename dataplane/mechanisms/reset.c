@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * reset: the connection is ended by a forged RST, in the two attested forms.
+ *
+ * rewrite (SNI-I, X-SNI-I): the trigger passes; every later packet of the chosen direction is edited in place
+ * into a RST/ACK without payload, so that its sequence number and TTL are genuine. That the payload goes and
+ * that every later packet is edited is said by the facts without having been read in the paper. inject
+ * (X-ARCH-7): the trigger passes and is followed by a RST to each chosen end; then the flow is left alone.
+ */
+#include "engine/craft.h"
+#include "engine/mechanism.h"
+
+enum why {
+	WHY_ARMED,
+	WHY_REWRITTEN,
+	WHY_OTHER_WAY,
+	WHY_INJECTING,
+	WHY_TO_SENDER,
+	WHY_TO_RECEIVER,
+	WHY_NOT_TCP
+};
+
+#define REASON(why) KD_REASON_MECHANISM(KD_MECHANISM_reset, why)
+
+enum form { FORM_REWRITE, FORM_INJECT };
+
+enum direction { DIRECTION_TO_INSIDE, DIRECTION_TO_OUTSIDE, DIRECTION_BOTH };
+
+struct params {
+	uint8_t form;	   /* enum form */
+	uint8_t direction; /* enum direction: which end is told */
+};
+
+_Static_assert(sizeof(struct params) <= KD_MECH_PARAMS, "settings of a rule");
+
+static bool tells(const struct params *p, unsigned int to_side)
+{
+	return p->direction == DIRECTION_BOTH ||
+	       p->direction == (to_side == KD_INSIDE ? DIRECTION_TO_INSIDE : DIRECTION_TO_OUTSIDE);
+}
+
+static void rewrite(struct kd_act *a, const struct params *p)
+{
+	if (a->trigger) {
+		a->reason = REASON(WHY_ARMED);
+		return;
+	}
+	if (!tells(p, a->pkt->side ^ 1)) {
+		a->reason = REASON(WHY_OTHER_WAY);
+		return;
+	}
+	kd_craft_cut_to_rst(a->pkt, a->view);
+	a->fate = KD_REWRITE;
+	a->forged = true;
+	a->reason = REASON(WHY_REWRITTEN);
+}
+
+static void send_rst(struct kd_act *a, enum kd_craft_way way)
+{
+	unsigned int to = way == KD_CRAFT_BACK ? a->pkt->side : a->pkt->side ^ 1;
+	size_t room;
+	uint8_t *buf = kd_inject_buffer(a, &room);
+	int len;
+
+	if (buf == NULL)
+		return;
+	len = kd_craft_rst(buf, room, a->pkt, a->view, way);
+	if (len < 0) {
+		kd_inject_refuse(a, way == KD_CRAFT_BACK && a->view->mpls ? KD_REASON_INJECT_MPLS
+									  : KD_REASON_INJECT_TOO_LONG);
+		return;
+	}
+	kd_inject(a, buf, (size_t)len, to, REASON(way == KD_CRAFT_BACK ? WHY_TO_SENDER : WHY_TO_RECEIVER));
+	a->forged = true;
+}
+
+static void inject(struct kd_act *a, const struct params *p)
+{
+	a->reason = REASON(WHY_INJECTING);
+	a->done = true;
+	if (tells(p, a->pkt->side ^ 1))
+		send_rst(a, KD_CRAFT_ONWARD);
+	if (tells(p, a->pkt->side))
+		send_rst(a, KD_CRAFT_BACK);
+}
+
+static void act(struct kd_act *a)
+{
+	const struct params *p = a->params;
+
+	if (a->view->ip_proto != KD_PROTO_TCP) {
+		a->reason = REASON(WHY_NOT_TCP);
+		a->done = true;
+		return;
+	}
+	if (p->form == FORM_REWRITE)
+		rewrite(a, p);
+	else
+		inject(a, p);
+}
+
+static const struct kd_option options[] = {
+	{.name = "form",
+		.kind = KD_OPTION_WORD,
+		.offset = offsetof(struct params, form),
+		.words = "rewrite|inject",
+		.deflt = "rewrite",
+		.help = "edit the answer in place, or send forged packets beside it"},
+	{.name = "direction",
+		.kind = KD_OPTION_WORD,
+		.offset = offsetof(struct params, direction),
+		.words = "to-inside|to-outside|both",
+		.deflt = "to-inside",
+		.help = "which end is told"},
+	{.name = NULL},
+};
+
+const struct kd_mechanism kd_mechanism_reset = {
+	.name = "reset",
+	.title = "the connection is ended by a forged RST",
+	.options = options,
+	.reasons = {[WHY_ARMED] = {"reset.armed",
+			    "the packet that matched passes; answers will be cut to RST/ACK"},
+		[WHY_REWRITTEN] = {"reset.rewritten", "edited in place into a RST/ACK without payload"},
+		[WHY_OTHER_WAY] = {"reset.other_way", "the rule resets the other direction only"},
+		[WHY_INJECTING] = {"reset.injecting",
+			"the packet that matched passes, followed by forged RSTs"},
+		[WHY_TO_SENDER] = {"reset.to_sender", "a forged RST back to the sender of the trigger"},
+		[WHY_TO_RECEIVER] = {"reset.to_receiver",
+			"a forged RST onward to the receiver of the trigger"},
+		[WHY_NOT_TCP] = {"reset.not_tcp", "only TCP can be reset; the flow passes"}},
+	.act = act,
+};
