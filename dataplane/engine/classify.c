@@ -8,7 +8,7 @@
 void kd_classify(struct kd_step *s)
 {
 	const uint8_t *payload = s->pkt->data + s->view->payload_off;
-	unsigned int transport = s->key->proto == KD_PROTO_TCP ? KD_TRANSPORT_TCP : KD_TRANSPORT_UDP;
+	unsigned int transport = kd_transport(s);
 	uint16_t almost = 0;
 
 	for (unsigned int i = 0; i < KD_PROTOCOL_COUNT; i++) {

@@ -41,7 +41,10 @@ static bool rule_matches(const struct kd_rule *r, const struct kd_step *s, const
 		return false;
 	if (r->name_set != 0 && !kd_set_bits_has(&seen->names, r->name_set))
 		return false;
-	return r->signature == 0 || kd_set_bits_has(&seen->signatures, r->signature);
+	if (r->signature == 0)
+		return true;
+	return kd_set_bits_has(&seen->signatures, r->signature) &&
+	       (s->e->policy->signature_transports[r->signature] & kd_transport(s)) != 0;
 }
 
 static uint16_t first_match(const struct kd_step *s)

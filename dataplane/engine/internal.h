@@ -96,6 +96,12 @@ void kd_record_flow(struct kd_engine *e, const struct kd_flow *f, uint16_t why, 
 	uint64_t number, uint32_t n);
 uint64_t kd_flow_id(const struct kd_engine *e, const struct kd_flow *f);
 
+/* KD_TRANSPORT_*; only TCP and UDP come as far as being inspected. */
+static inline unsigned int kd_transport(const struct kd_step *s)
+{
+	return s->key->proto == KD_PROTO_TCP ? KD_TRANSPORT_TCP : KD_TRANSPORT_UDP;
+}
+
 /* Absolute time of a relative one. */
 static inline uint64_t kd_abs(const struct kd_engine *e, uint64_t relative_ns)
 {

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What every protocol parser owes, on any bytes: fields inside the payload or its scratch, lists that can be
+ * walked, fields only with a match, a named why, and answers that more bytes do not take back: a match and a
+ * not-mine are final, so every start of something that matches is a need-more or the same match.
+ */
+#ifndef KD_PROTOCOL_CHECK_H
+#define KD_PROTOCOL_CHECK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/protocol.h"
+
+static inline void must(bool holds)
+{
+	if (!holds)
+		abort();
+}
+
+static inline void check_field(const struct kd_app_field *f, unsigned int kind, const uint8_t *payload,
+	size_t len, const struct kd_app *app)
+{
+	const uint8_t *p = f->p, *end = f->p + f->len;
+
+	if (p >= app->scratch && p <= app->scratch + KD_APP_SCRATCH)
+		must(end <= app->scratch + app->scratch_len);
+	else
+		must(p >= payload && end <= payload + len);
+	if (kind == KD_FIELD_HEX16)
+		must(f->num <= 0xffff);
+	if (kind == KD_FIELD_LIST_U16)
+		must(f->len % 2 == 0);
+	while (kind == KD_FIELD_LIST8 && p < end) {
+		must(*p < end - p);
+		p += 1 + *p;
+	}
+}
+
+/* Parses the first `len` bytes in an exact-size copy. *ret_name becomes the offset of field 0, or SIZE_MAX.
+ */
+static inline enum kd_parse check_parse(
+	const struct kd_protocol *protocol, const uint8_t *bytes, size_t len, size_t *ret_name)
+{
+	uint8_t *payload = malloc(len);
+	struct kd_app app;
+	enum kd_parse got;
+
+	must(payload != NULL || len == 0);
+	if (len > 0)
+		memcpy(payload, bytes, len);
+	memset(&app, 0xaa, sizeof(app));
+	got = protocol->parse(payload, len, &app);
+	must(got == KD_NOT_MINE || got == KD_NEED_MORE || got == KD_MATCH);
+	must(app.why < KD_LOCAL_REASONS && protocol->reasons[app.why].name != NULL);
+	must(app.scratch_len <= KD_APP_SCRATCH);
+	for (unsigned int i = 0; i < KD_FIELDS_MAX; i++) {
+		if (app.field[i].p == NULL)
+			continue;
+		must(got == KD_MATCH && protocol->fields[i].name != NULL);
+		check_field(&app.field[i], protocol->fields[i].kind, payload, len, &app);
+	}
+	*ret_name = app.field[0].p != NULL ? (size_t)(app.field[0].p - payload) : SIZE_MAX;
+	free(payload);
+	return got;
+}
+
+static inline void check_protocol(const struct kd_protocol *protocol, const uint8_t *data, size_t size)
+{
+	size_t name, start_name, step = size < 64 ? 1 : size / 16;
+	enum kd_parse whole = check_parse(protocol, data, size, &name), start;
+
+	for (size_t len = 0; len < size; len += step) {
+		start = check_parse(protocol, data, len, &start_name);
+		must(start == KD_NEED_MORE || start == whole);
+		if (start == KD_MATCH)
+			must(start_name == name);
+	}
+}
+
+#endif
