@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * kordon explain: a capture through the offline driver, told as stories of flows. Reads its options and
+ * prints; what the stories say is report/explain.c's.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/cmd.h"
+#include "cmd/replay.h"
+#include "drivers/offline.h"
+#include "report/explain.h"
+
+enum row { FLOW, PACKET, INSIDE_NET, CHECKSUMS };
+
+static const struct kd_cmd_option options[] = {
+	[FLOW] = {"flow", 0, "ID", "only this flow: its number in the list, or its flow_id"},
+	[PACKET] = {"packet", 0, "N", "what became of packet N, and the story of its flow"},
+	[INSIDE_NET] = {"inside-net", 0, "CIDR[,..]", "the networks that are inside"},
+	[CHECKSUMS] = {"checksums", 0, "MODE", "auto, trust or verify (default auto)"},
+	{NULL, 0, NULL, NULL},
+};
+
+static int number(const struct kd_args *args, enum row row, uint64_t *ret)
+{
+	const char *text = args->value[row];
+	unsigned long long v;
+	char *end;
+
+	if (text == NULL)
+		return 0;
+	errno = 0;
+	v = strtoull(text, &end, 10);
+	if (errno != 0 || *text < '0' || *text > '9' || *end != '\0' || v == 0)
+		return kd_usage_error(args, "--%s \"%s\": expected a number from 1", options[row].name, text);
+	*ret = v;
+	return 0;
+}
+
+static int tell(const struct kd_args *args, struct kd_explain *x, const struct kd_explain_config *config)
+{
+	int rc = kd_explain_print(x, stdout);
+
+	if (rc == -ENOENT && config->packet != 0)
+		return kd_usage_error(
+			args, "--packet %" PRIu64 ": the capture has no such packet", config->packet);
+	if (rc == -ENOENT)
+		return kd_usage_error(args, "--flow %" PRIu64 ": the capture has no such flow", config->flow);
+	if (rc < 0 || fflush(stdout) != 0 || ferror(stdout)) {
+		kd_complain("%s", rc < 0 ? strerror(-rc) : "standard output: cannot be written");
+		return KD_EXIT_ENVIRONMENT;
+	}
+	return KD_EXIT_OK;
+}
+
+static int run(const struct kd_args *args)
+{
+	struct kd_explain_config config = {.color = args->color_out};
+	struct kd_offline_sink sink = {.action = kd_explain_action, .event = kd_explain_event};
+	struct kd_offline o = {.seed = args->seed,
+		.burst = KD_OFFLINE_BURST_DEFAULT,
+		.inside_nets = args->value[INSIDE_NET],
+		.sink = &sink};
+	struct kd_offline_result result;
+	struct kd_policy *policy = NULL;
+	struct kd_explain *x = NULL;
+	int rc;
+
+	if (args->noperands != 1)
+		return kd_usage_error(args, "expected one capture");
+	rc = number(args, FLOW, &config.flow);
+	if (rc == 0)
+		rc = number(args, PACKET, &config.packet);
+	if (rc == 0)
+		rc = kd_replay_checksums(args, args->value[CHECKSUMS], &o.checksums);
+	if (rc == 0)
+		rc = kd_cmd_policy(&policy, args);
+	if (rc != 0)
+		return rc;
+	config.policy = o.policy = policy;
+	o.input = args->operands[0];
+	if (kd_explain_new(&x, &config) < 0) {
+		kd_complain("out of memory");
+		rc = KD_EXIT_ENVIRONMENT;
+		goto out;
+	}
+	sink.user = x;
+	kd_offline_run(&o, &result);
+	rc = result.packets > 0 ? tell(args, x, &config) : KD_EXIT_OK;
+	if (!args->quiet)
+		kd_offline_say(&result, stderr);
+	if (result.end != KD_OFFLINE_OK) {
+		kd_complain("%s", result.message);
+		rc = (int)result.end;
+	}
+out:
+	kd_explain_free(x);
+	kd_policy_free(policy);
+	return rc;
+}
+
+const struct kd_command kd_command_explain = {
+	.name = "explain",
+	.summary = "tell what a box does to the flows of a capture, and why",
+	.usage = "explain -p PROFILE IN.pcap[ng] [--flow ID] [--packet N]",
+	.text = "One story per flow: a line for each change in what happens to its packets, the rule that "
+		"acts with its\n"
+		"dates and evidence, and the outcome. Packet numbers are the capture's.",
+	.options = options,
+	.takes_profile = true,
+	.run = run,
+};

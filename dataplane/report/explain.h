@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The story of each flow of a run, for people: what was done to which packet and why, which rule did it on
+ * what evidence, how the flow ended. Collects from the offline driver's sink and prints at the end.
+ */
+#ifndef KD_EXPLAIN_H
+#define KD_EXPLAIN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "engine/engine.h"
+#include "engine/event.h"
+
+struct kd_explain;
+struct kd_policy;
+
+struct kd_explain_config {
+	const struct kd_policy *policy; /* borrowed */
+	uint64_t flow;			/* only this one: a number as printed, or a flow_id; 0 = all */
+	uint64_t packet;		/* only this packet's flow; 0 = all */
+	bool color;
+};
+
+/* -ENOMEM. */
+int kd_explain_new(struct kd_explain **ret, const struct kd_explain_config *config);
+void kd_explain_free(struct kd_explain *x);
+
+/* In the shape of struct kd_offline_sink; user is the struct kd_explain. The engine must hand out flow ids.
+ */
+void kd_explain_action(void *user, const struct kd_action *a, const uint8_t *original, uint32_t original_len);
+void kd_explain_event(void *user, const struct kd_event *e, bool open_loop);
+
+/* 0; -ENOENT: no such flow or packet (nothing was printed); -ENOMEM when something was lost on the way. */
+int kd_explain_print(struct kd_explain *x, FILE *to);
+
+#endif
