@@ -85,6 +85,7 @@ struct kd_policy {
 	struct kd_patterns *name_patterns;        /* NULL = none; unanchored database over lower-case names */
 	struct kd_patterns *signatures;           /* NULL = none; anchored database over first payloads */
 	const char **signature_ids;               /* [1..nsignatures] */
+	uint8_t *signature_transports;            /* [1..nsignatures]: KD_TRANSPORT_* it may be matched on */
 	uint32_t nsignatures;
 	struct kd_settings settings;
 	void *arena; /* owns every string and array above */
