@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * kordon check: the loader that every verb uses, and nothing but its complaints: all of them, with their places. The
- * shipped rulebook is also compiled for every day on which it changes.
+ * kordon check: the loader that every verb uses, and nothing but its complaints: all of them, with their
+ * places. The shipped rulebook is also compiled for every day on which it changes.
  */
 #include "cmd/cmd.h"
 
@@ -100,8 +100,8 @@ static int readable(const char *path)
 		fclose(file);
 	if (err == 0)
 		return KD_EXIT_OK;
-	kd_complain("%s: cannot be read: %s; give files of rules, or nothing to check the shipped rulebook", path,
-		strerror(err));
+	kd_complain("%s: cannot be read: %s; give files of rules, or nothing to check the shipped rulebook",
+		path, strerror(err));
 	return KD_EXIT_INPUT;
 }
 
@@ -127,8 +127,9 @@ static int run(const struct kd_args *args)
 	}
 	if (diags.errors > 0 || !args->quiet)
 		kd_diags_print(&diags, stderr);
-	printf("checked %u rules, %u settings, %u claims, %u names, %u signatures; %u pending, %u assumed parts\n", t.rules,
-		t.settings, t.claims, t.names, t.signatures, t.pending, t.assumed);
+	printf("checked %u rules, %u settings, %u claims, %u names, %u signatures; %u pending, %u assumed "
+	       "parts\n",
+		t.rules, t.settings, t.claims, t.names, t.signatures, t.pending, t.assumed);
 	code = diags.errors > 0 ? KD_EXIT_CONFIG : KD_EXIT_OK;
 	kd_diags_free(&diags);
 	return code;
@@ -138,7 +139,8 @@ const struct kd_command kd_command_check = {
 	.name = "check",
 	.summary = "reads the rulebook, lists and signatures; says everything that is wrong with them",
 	.usage = "check [FILE...]",
-	.text = "Without FILE, the shipped rulebook. A FILE is a rulebook of one's own: dates and evidence may be left out\n"
+	.text = "Without FILE, the shipped rulebook. A FILE is a rulebook of one's own: dates and evidence "
+		"may be left out\n"
 		"there, and it may use the claims, lists and signatures of the policies folder.",
 	.options = options,
 	.takes_profile = false,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What every verb shares: one table of options per verb, from which parsing, --help and the reference page come, and
- * the options that stand everywhere. Results go to stdout, words for people to stderr.
+ * What every verb shares: one table of options per verb, from which parsing, --help and the reference page
+ * come, and the options that stand everywhere. Results go to stdout, words for people to stderr.
  */
 #ifndef KD_CMD_H
 #define KD_CMD_H
@@ -29,7 +29,7 @@ enum kd_exit {
 /* One option of a verb; its value lands in kd_args.value[row]. */
 struct kd_cmd_option {
 	const char *name; /* long name */
-	char letter;      /* 0 = none */
+	char letter;	  /* 0 = none */
 	const char *arg;  /* "FILE"; NULL = a switch */
 	const char *help;
 };
@@ -38,11 +38,11 @@ struct kd_args;
 
 struct kd_command {
 	const char *name;
-	const char *summary;                 /* one line for `kordon --help` */
-	const char *usage;                   /* "replay -p PROFILE IN.pcap[ng] ..." */
-	const char *text;                    /* paragraphs for --help; may be NULL */
+	const char *summary;		     /* one line for `kordon --help` */
+	const char *usage;		     /* "replay -p PROFILE IN.pcap[ng] ..." */
+	const char *text;		     /* paragraphs for --help; may be NULL */
 	const struct kd_cmd_option *options; /* ends with a NULL name */
-	bool takes_profile;                  /* -p, --set, --seed and --policies are among its options */
+	bool takes_profile;		     /* -p, --set, --seed and --policies are among its options */
 	int (*run)(const struct kd_args *args);
 };
 
@@ -50,8 +50,8 @@ struct kd_command {
 
 struct kd_args {
 	const struct kd_command *command;
-	/* By row of command->options: the value, "" for a switch that was given, NULL when absent. Options given more than
-	 * once keep their last value here and all of them in `repeat`. */
+	/* By row of command->options: the value, "" for a switch that was given, NULL when absent. Options
+	 * given more than once keep their last value here and all of them in `repeat`. */
 	const char *value[KD_CMD_OPTIONS_MAX];
 	struct {
 		unsigned int row;
@@ -59,8 +59,8 @@ struct kd_args {
 	} repeat[KD_CMD_REPEAT_MAX];
 	unsigned int nrepeat;
 	const char *set[KD_CMD_REPEAT_MAX + 1]; /* --set, NULL-terminated */
-	const char *profile;                    /* -p or NULL */
-	const char *policies;                   /* resolved folder */
+	const char *profile;			/* -p or NULL */
+	const char *policies;			/* resolved folder */
 	uint64_t seed;
 	bool quiet;
 	unsigned int verbose;

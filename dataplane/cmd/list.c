@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * kordon list: what there is to choose from and to read about. Everything comes from the tables the program itself runs
- * on, so a list cannot be out of date.
+ * kordon list: what there is to choose from and to read about. Everything comes from the tables the program
+ * itself runs on, so a list cannot be out of date.
  */
 #include "cmd/list.h"
 
@@ -38,7 +38,8 @@ static bool on(const struct list *l, enum row row)
 
 static int list_protocols(struct list *l)
 {
-	struct kd_table t = {.arena = l->arena, .heads = {"protocol", "over", "fields", "title"}, .columns = 4};
+	struct kd_table t = {
+		.arena = l->arena, .heads = {"protocol", "over", "fields", "title"}, .columns = 4};
 	int rc = 0;
 
 	for (int i = 0; i < KD_PROTOCOL_COUNT && rc == 0; i++) {
@@ -46,14 +47,15 @@ static int list_protocols(struct list *l)
 		const char *fields = "";
 
 		for (unsigned int f = 0; f < KD_FIELDS_MAX && p->fields[f].name != NULL; f++)
-			fields = kd_arena_printf(l->arena, "%s%s%s", fields, f > 0 ? " " : "", p->fields[f].name);
+			fields = kd_arena_printf(
+				l->arena, "%s%s%s", fields, f > 0 ? " " : "", p->fields[f].name);
 		if (fields == NULL)
 			return -ENOMEM;
 		rc = kd_table_row(&t, (const char *[KD_TABLE_COLUMNS]){p->name,
-						 p->transports == KD_TRANSPORT_TCP   ? "tcp"
-						 : p->transports == KD_TRANSPORT_UDP ? "udp"
-										     : "tcp udp",
-						 fields, p->title});
+					      p->transports == KD_TRANSPORT_TCP	  ? "tcp"
+					      : p->transports == KD_TRANSPORT_UDP ? "udp"
+										  : "tcp udp",
+					      fields, p->title});
 	}
 	return rc == 0 ? kd_table_print(&t, on(l, JSON), stdout) : rc;
 }
@@ -74,8 +76,9 @@ static const char *option_values(struct list *l, const struct kd_option *o)
 
 static int list_mechanisms(struct list *l)
 {
-	struct kd_table t = {
-		.arena = l->arena, .heads = {"mechanism", "option", "values", "default", "meaning"}, .columns = 5};
+	struct kd_table t = {.arena = l->arena,
+		.heads = {"mechanism", "option", "values", "default", "meaning"},
+		.columns = 5};
 	int rc = 0;
 
 	for (int i = 0; i < KD_MECHANISM_COUNT; i++) {
@@ -83,9 +86,9 @@ static int list_mechanisms(struct list *l)
 
 		rc = kd_table_row(&t, (const char *[KD_TABLE_COLUMNS]){m->name, NULL, NULL, NULL, m->title});
 		for (const struct kd_option *o = m->options; o != NULL && o->name != NULL && rc == 0; o++)
-			rc = kd_table_row(
-				&t, (const char *[KD_TABLE_COLUMNS]){on(l, JSON) ? m->name : NULL, o->name,
-					    option_values(l, o), o->deflt != NULL ? o->deflt : "(required)", o->help});
+			rc = kd_table_row(&t, (const char *[KD_TABLE_COLUMNS]){on(l, JSON) ? m->name : NULL,
+						      o->name, option_values(l, o),
+						      o->deflt != NULL ? o->deflt : "(required)", o->help});
 		if (rc < 0)
 			return rc;
 	}
@@ -131,11 +134,12 @@ static int list_settings(struct list *l)
 		const struct kd_book_setting *st = setting_of(l, i);
 		const struct kd_claim *claim = kd_book_claim(l->book, row->claim, strlen(row->claim));
 		const char *cells[KD_TABLE_COLUMNS] = {row->key, row->deflt,
-			kd_grade_name(claim != NULL ? claim->grade : KD_GRADE_ASSUMED), claim != NULL ? claim->id : NULL,
-			row->help};
+			kd_grade_name(claim != NULL ? claim->grade : KD_GRADE_ASSUMED),
+			claim != NULL ? claim->id : NULL, row->help};
 		char text[KD_UNITS_TEXT];
 
-		if (memcmp((char *)&plain + row->offset, (char *)&used + row->offset, sizeof(uint64_t)) != 0) {
+		if (memcmp((char *)&plain + row->offset, (char *)&used + row->offset, sizeof(uint64_t)) !=
+			0) {
 			uint64_t value;
 
 			memcpy(&value, (char *)&used + row->offset, sizeof(value));
@@ -193,8 +197,9 @@ static int list_profiles(struct list *l)
 		return -ENOMEM;
 	days[0] = KD_FIRST_DAY;
 	for (unsigned int i = 0; i < l->book->nrules + l->book->nsettings; i++) {
-		const struct kd_scope *s = i < l->book->nrules ? &l->book->rules[i].scope
-							       : &l->book->settings[i - l->book->nrules].scope;
+		const struct kd_scope *s = i < l->book->nrules
+						   ? &l->book->rules[i].scope
+						   : &l->book->settings[i - l->book->nrules].scope;
 
 		days[n++] = s->since;
 		days[n++] = s->until;
@@ -207,8 +212,9 @@ static int list_profiles(struct list *l)
 		if (days[i] < KD_FIRST_DAY || days[i] == INT32_MAX || (i > 0 && days[i] == days[i - 1]))
 			continue;
 		kd_day_text(day, days[i]);
-		rc = kd_table_row(&t, (const char *[KD_TABLE_COLUMNS]){kd_arena_printf(l->arena, "tspu@%s", day),
-						 changes(l, days[i])});
+		rc = kd_table_row(
+			&t, (const char *[KD_TABLE_COLUMNS]){
+				    kd_arena_printf(l->arena, "tspu@%s", day), changes(l, days[i])});
 	}
 	return rc == 0 ? kd_table_print(&t, on(l, JSON), stdout) : rc;
 }
@@ -272,16 +278,20 @@ static const struct what *what_of(const struct kd_args *args, int *code)
 		if (strcmp(whats[i].word, word) == 0)
 			return &whats[i];
 	if (args->noperands != 1) {
-		*code = kd_usage_error(args, "expected one of profiles, rules, protocols, mechanisms, settings, reasons");
+		*code = kd_usage_error(
+			args, "expected one of profiles, rules, protocols, mechanisms, settings, reasons");
 	} else if (strcmp(word, "knobs") == 0 || strcmp(word, "services") == 0) {
 		*code = kd_usage_error(args,
-			"%s are not known in this version; known: profiles, rules, protocols, mechanisms, settings, "
+			"%s are not known in this version; known: profiles, rules, protocols, mechanisms, "
+			"settings, "
 			"reasons",
 			word);
 	} else {
 		near = kd_did_you_mean(word, WORDS);
-		*code = kd_usage_error(args, "\"%s\" cannot be listed%s%s%s", word, near != NULL ? " - did you mean \"" : "",
-			near != NULL ? near : "; known: profiles, rules, protocols, mechanisms, settings, reasons",
+		*code = kd_usage_error(args, "\"%s\" cannot be listed%s%s%s", word,
+			near != NULL ? " - did you mean \"" : "",
+			near != NULL ? near
+				     : "; known: profiles, rules, protocols, mechanisms, settings, reasons",
 			near != NULL ? "\"?" : "");
 		free(near);
 	}
@@ -319,8 +329,10 @@ const struct kd_command kd_command_list = {
 	.name = "list",
 	.summary = "what exists: profiles, rules, protocols, mechanisms, settings, reasons",
 	.usage = "list profiles|rules|protocols|mechanisms|settings|reasons [-p PROFILE] [--json] [--cite]",
-	.text = "Without -p, rules are those of the whole rulebook and settings have their defaults. Profiles are the\n"
-		"days on which something changes (+ starts, - ends); any day between two of them is a profile too.",
+	.text = "Without -p, rules are those of the whole rulebook and settings have their defaults. "
+		"Profiles are the\n"
+		"days on which something changes (+ starts, - ends); any day between two of them is a "
+		"profile too.",
 	.options = options,
 	.takes_profile = true,
 	.run = run,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * kordon list rules: each rule as a block of words, or as one JSON object: what it matches, what it does, and on what
- * evidence. Long name terms are cut short; the lists stand in the files.
+ * kordon list rules: each rule as a block of words, or as one JSON object: what it matches, what it does, and
+ * on what evidence. Long name terms are cut short; the lists stand in the files.
  */
 #include "cmd/list.h"
 
@@ -88,14 +88,16 @@ static void text_evidence(const struct kd_book *book, const struct kd_book_rule 
 			const struct kd_claim *c = next_claim(book, &ids);
 
 			for (unsigned int i = 0; c != NULL && i < c->nsources; i++)
-				printf("            %s: %s [%s, %s]\n", c->id, c->sources[i], kd_grade_name(c->grade), c->read);
+				printf("            %s: %s [%s, %s]\n", c->id, c->sources[i],
+					kd_grade_name(c->grade), c->read);
 		}
 	}
 }
 
 static void text_rule(const struct kd_book *book, const struct kd_book_rule *r, bool cite)
 {
-	printf("%s  %s  %s .. %s", r->id, kd_phase_name(r->phase), r->scope.since_text != NULL ? r->scope.since_text : "",
+	printf("%s  %s  %s .. %s", r->id, kd_phase_name(r->phase),
+		r->scope.since_text != NULL ? r->scope.since_text : "",
 		r->scope.until_text != NULL ? r->scope.until_text : "");
 	text_networks(r->scope.networks);
 	fputc('\n', stdout);
@@ -109,7 +111,8 @@ static void text_rule(const struct kd_book *book, const struct kd_book_rule *r, 
 	text_evidence(book, r, cite);
 }
 
-static void json_evidence(struct kd_json *j, const struct kd_book *book, const struct kd_book_rule *r, bool cite)
+static void json_evidence(
+	struct kd_json *j, const struct kd_book *book, const struct kd_book_rule *r, bool cite)
 {
 	kd_json_open(j, "evidence", '{');
 	for (unsigned int p = 0; p < KD_PART_COUNT; p++) {

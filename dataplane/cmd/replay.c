@@ -145,16 +145,17 @@ no_memory:
 static void say_summary(const struct kd_offline_result *x)
 {
 	const uint64_t *f = x->fates, *o = x->outcomes;
+	uint64_t flows = o[KD_OUTCOME_PASSED] + o[KD_OUTCOME_DEGRADED] + o[KD_OUTCOME_BLOCKED];
 
 	fprintf(stderr,
-		"kordon: %" PRIu64 " packets in: %" PRIu64 " emitted, %" PRIu64 " rewritten, %" PRIu64
+		"kordon: %" PRIu64 " packet%s in: %" PRIu64 " emitted, %" PRIu64 " rewritten, %" PRIu64
 		" dropped; %" PRIu64 " injected\n",
-		x->packets, f[KD_EMIT], f[KD_REWRITE], f[KD_DROP], f[KD_INJECT]);
+		x->packets, x->packets == 1 ? "" : "s", f[KD_EMIT], f[KD_REWRITE], f[KD_DROP], f[KD_INJECT]);
 	fprintf(stderr,
-		"kordon: %" PRIu64 " flows: %" PRIu64 " passed, %" PRIu64 " degraded, %" PRIu64
+		"kordon: %" PRIu64 " flow%s: %" PRIu64 " passed, %" PRIu64 " degraded, %" PRIu64
 		" blocked; inside: %s\n",
-		o[KD_OUTCOME_PASSED] + o[KD_OUTCOME_DEGRADED] + o[KD_OUTCOME_BLOCKED], o[KD_OUTCOME_PASSED],
-		o[KD_OUTCOME_DEGRADED], o[KD_OUTCOME_BLOCKED], x->inside);
+		flows, flows == 1 ? "" : "s", o[KD_OUTCOME_PASSED], o[KD_OUTCOME_DEGRADED],
+		o[KD_OUTCOME_BLOCKED], x->inside);
 	kd_offline_say(x, stderr);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Prints tables. Widths count code points, not bytes; no terminal is asked, so the output is the same everywhere.
+ * Prints tables. Widths count code points, not bytes; no terminal is asked, so the output is the same
+ * everywhere.
  */
 #include "cmd/table.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Rows of words for `list`: printed as aligned columns for people, or as a JSON array of objects keyed by the heads.
- * The last column is not padded. Empty cells are left out of the JSON.
+ * Rows of words for `list`: printed as aligned columns for people, or as a JSON array of objects keyed by the
+ * heads. The last column is not padded. Empty cells are left out of the JSON.
  */
 #ifndef KD_TABLE_H
 #define KD_TABLE_H

@@ -389,7 +389,7 @@ static void audit(struct run *r)
 	const char *wrong = kd_counters_unbalanced(c);
 	const uint64_t *seen = r->ret->fates;
 
-	r->ret->flows_refused = c->flows_refused;
+	r->ret->untracked = c->untracked;
 	if (wrong != NULL)
 		kd_offline_fail(r->ret, KD_OFFLINE_INTERNAL, "conservation broken: %s", wrong);
 	for (const struct chunk *k = r->chunks; k != NULL && r->owned > c->consumed; k = k->next)
@@ -435,11 +435,12 @@ static void open_inputs(struct run *r)
 		return;
 	rc = kd_capture_open(&r->capture, r->o->input, &err);
 	if (rc < 0) {
-		if (err.message[0] != '\0')
+		if (rc == -EINVAL)
 			kd_offline_fail(r->ret, KD_OFFLINE_INPUT, "%s: offset %" PRIu64 ": %s", input_name(r),
 				err.offset, err.message);
 		else
-			kd_offline_fail(r->ret, KD_OFFLINE_INPUT, "%s: %s", input_name(r), strerror(-rc));
+			kd_offline_fail(r->ret, KD_OFFLINE_INPUT, "%s: %s", input_name(r),
+				err.message[0] != '\0' ? err.message : strerror(-rc));
 		return;
 	}
 	config.policy = r->o->policy;

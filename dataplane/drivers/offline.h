@@ -67,7 +67,7 @@ struct kd_offline_result {
 	uint64_t clamped;		     /* went back in time */
 	uint64_t unfinished, wrong, super;   /* checksums and frames, see checksum.h */
 	bool verified;			     /* --checksums verify */
-	uint64_t flows_refused;
+	uint64_t untracked;
 	/* Packets of interfaces whose link type we cannot read: numbered, never given to the engine. */
 	uint64_t skipped;
 	struct {

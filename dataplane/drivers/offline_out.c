@@ -226,10 +226,11 @@ void kd_offline_say(const struct kd_offline_result *x, FILE *to)
 {
 	for (unsigned int i = 0; i < x->nskipped_by; i++)
 		fprintf(to,
-			"kordon: interface %" PRIu32 " (%s): link type %" PRIu32 " cannot be read: %" PRIu64
-			" packets left out\n",
-			x->skipped_by[i].iface, x->skipped_by[i].name, x->skipped_by[i].dlt,
-			x->skipped_by[i].packets);
+			"kordon: interface %" PRIu32 "%s%s: link type %" PRIu32 " cannot be read: %" PRIu64
+			" packet%s left out\n",
+			x->skipped_by[i].iface, x->skipped_by[i].name[0] != '\0' ? " " : "",
+			x->skipped_by[i].name, x->skipped_by[i].dlt, x->skipped_by[i].packets,
+			x->skipped_by[i].packets == 1 ? "" : "s");
 	say(to, x->sides[KD_SIDE_BY_FIRST],
 		"packet's inside is a guess: the sender of its flow's first packet (--inside-net says it)",
 		"packets' inside is a guess: the sender of their flow's first packet (--inside-net says it)");
@@ -238,6 +239,6 @@ void kd_offline_say(const struct kd_offline_result *x, FILE *to)
 	say_sums(x, to);
 	say(to, x->super, "packet is longer than a wire carries: captured where offloading joins segments",
 		"packets are longer than a wire carries: captured where offloading joins segments");
-	say(to, x->flows_refused, "packet found the flow table full and was judged alone",
+	say(to, x->untracked, "packet found the flow table full and was judged alone",
 		"packets found the flow table full and were judged alone");
 }

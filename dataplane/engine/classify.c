@@ -24,6 +24,7 @@ void kd_classify(struct kd_step *s)
 		got = p->parse(payload, s->view->payload_len, &s->app);
 		if (got == KD_MATCH) {
 			s->app_index = (uint8_t)i;
+			s->flow->app = i + 1;
 			s->reason = KD_REASON_PROTOCOL(i, s->app.why);
 			kd_record_app(s);
 			return;

@@ -351,7 +351,7 @@ static inline uint16_t typed_link(struct walk *w, size_t before, size_t after)
 
 /*
  * Most packets: Ethernet, IPv4 without options, TCP, all headers captured and nothing wrong with them. The
- * walk would say the same, three times slower.
+ * walk would say the same, only slower.
  */
 static inline bool common(struct kd_view *v, const uint8_t *data, size_t len)
 {

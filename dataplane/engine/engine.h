@@ -104,7 +104,8 @@ struct kd_counters {
 	uint64_t reasons[KD_REASON_COUNT];	  /* of final actions */
 	uint64_t inject_reasons[KD_REASON_COUNT]; /* of injections, made or refused */
 	uint64_t inject_refused;		  /* named in inject_reasons, not in fates[INJECT] */
-	uint64_t flows_new, flows_ended, flows_live, flows_refused;
+	uint64_t flows_new, flows_ended, flows_live;
+	uint64_t untracked; /* packets whose flow found no room: judged one by one */
 	uint64_t events_lost;
 };
 

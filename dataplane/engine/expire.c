@@ -96,7 +96,7 @@ static void stand_in(struct kd_step *s)
 	f->proto = s->key->proto;
 	f->v6 = s->key->v6;
 	s->flow = f;
-	s->e->count.flows_refused++;
+	s->e->count.untracked++;
 	open_flow(s);
 	f->reason = KD_REASON_FLOW_TABLE_FULL;
 }

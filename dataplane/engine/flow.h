@@ -30,11 +30,11 @@ struct kd_flow {
 	uint32_t nonce;	       /* opener's ISN, or a hash of the first UDP payload */
 	uint64_t last_ns : 56; /* since the engine's first time: 834 days, then it stands still */
 	uint64_t proto : 8;
-	uint64_t bytes_inside : 44;
-	uint64_t rule : 14; /* that has or had hold of it, or only matched */
+	uint64_t bytes_inside : 42; /* 4 TB */
+	uint64_t rule : 14;	    /* that has or had hold of it, or only matched */
 	uint64_t opened : 1;
 	uint64_t v6 : 1;
-	uint64_t spare : 4;
+	uint64_t app : 6; /* protocol index + 1; 0 = none recognised */
 	uint64_t bytes_outside : 44;
 	uint64_t reason : 12; /* of the last decision */
 	uint64_t flags : 8;
@@ -59,6 +59,7 @@ struct kd_flow6 {
 _Static_assert(sizeof(struct kd_flow) == 64, "a decided IPv4 flow is one cache line");
 _Static_assert(sizeof(struct kd_flow6) == 128, "a decided IPv6 flow is two");
 _Static_assert(KD_REASON_COUNT < 1 << 12, "struct kd_flow.reason");
+_Static_assert(KD_PROTOCOL_COUNT < 1 << 6, "struct kd_flow.app");
 
 #define KD_BUCKET_SLOTS 10
 

@@ -27,7 +27,7 @@ static struct kd_event *begin(struct kd_engine *e, const struct kd_flow *f, unsi
 	ev->type = (uint8_t)type;
 	ev->box = e->box;
 	ev->flow_id = kd_flow_id(e, f);
-	ev->app = KD_APP_NONE;
+	ev->app = f->app != 0 ? (uint8_t)(f->app - 1) : KD_APP_NONE;
 	for (unsigned int side = 0; side < 2; side++) {
 		memcpy(ev->tuple.addr[side], kd_flow_addr(f, side), f->v6 ? 16 : 4);
 		ev->tuple.port[side] = f->port[side];

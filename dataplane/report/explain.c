@@ -374,7 +374,7 @@ static void print_note(const struct kd_explain *x, FILE *to, const struct note *
 {
 	if (told_by_verdict(n))
 		return;
-	fprintf(to, "%20s", "");
+	fprintf(to, "%22s", "");
 	if (n->name_len > 0) {
 		fprintf(to, "%s %s %s", kd_protocols[n->app]->name, kd_protocols[n->app]->fields[0].name,
 			paint(x, BOLD));
@@ -389,7 +389,7 @@ static void print_note(const struct kd_explain *x, FILE *to, const struct note *
 	if (n->type == KD_EVENT_VERDICT)
 		print_grip(x, to, n);
 	else
-		fprintf(to, "%s", n->name_len > 0 ? "names it" : "");
+		fputs("matches no rule", to);
 	fputc('\n', to);
 }
 
@@ -450,7 +450,7 @@ static void print_run(const struct kd_explain *x, FILE *to, const struct run *r)
 {
 	fprintf(to, "%s ", is_answer(x, r) ? ">" : " ");
 	print_numbers(to, r);
-	fprintf(to, "%s%-9s%s %s", paint(x, fate_colour(r->fate)), fates[r->fate], paint(x, PLAIN),
+	fprintf(to, "%s%-9s%s  %s", paint(x, fate_colour(r->fate)), fates[r->fate], paint(x, PLAIN),
 		sentence(r->reason));
 	if (r->fate != KD_EMIT)
 		fprintf(to, ", %s", way(r));
@@ -514,11 +514,16 @@ static void print_answers(const struct kd_explain *x, FILE *to)
 
 static void print_homeless(const struct kd_explain *x, FILE *to)
 {
+	bool first = x->stories != NULL;
+
 	for (unsigned int i = 0; i < KD_REASON_COUNT; i++)
-		if (x->homeless[i] > 0)
+		if (x->homeless[i] > 0) {
+			fputs(first ? "\n" : "", to);
+			first = false;
 			fprintf(to, "of no flow: %" PRIu64 " packet%s: %s  %s[%s]%s\n", x->homeless[i],
 				x->homeless[i] == 1 ? "" : "s", sentence((uint16_t)i), paint(x, DIM),
 				kd_reason_name((uint16_t)i), paint(x, PLAIN));
+		}
 }
 
 static int by_first_packet(const void *a, const void *b)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Events as JSON lines in the shape of Suricata's eve; the schema is docs/events.schema.json. A writer of strings into
- * a fixed buffer, not a document model: keys come in a fixed order, so equal records are equal bytes.
+ * Events as JSON lines in the shape of Suricata's eve; the schema is docs/events.schema.json. A writer of
+ * strings into a fixed buffer, not a document model: keys come in a fixed order, so equal records are equal
+ * bytes.
  */
 #ifndef KD_JSON_H
 #define KD_JSON_H
@@ -22,8 +23,8 @@ struct kd_json {
 	bool comma; /* a value stands before */
 };
 
-/* Builder: objects and arrays nest; key is NULL inside an array or at the top. Text is escaped; bytes that are not
- * UTF-8 come out as \u00XX, so every line is valid JSON. */
+/* Builder: objects and arrays nest; key is NULL inside an array or at the top. Text is escaped; bytes that
+ * are not UTF-8 come out as \u00XX, so every line is valid JSON. */
 void kd_json_start(struct kd_json *j, char *buf, size_t room);
 void kd_json_open(struct kd_json *j, const char *key, char bracket);
 void kd_json_close(struct kd_json *j, char bracket);
@@ -38,12 +39,14 @@ void kd_json_bool(struct kd_json *j, const char *key, bool v);
 void kd_json_time(char *buf, uint64_t time_ns);
 
 /* One event as a line with its newline, into buf (KD_JSON_LINE_MAX); returns the length. */
-size_t kd_json_event(char *buf, size_t room, const struct kd_event *e, const struct kd_policy *policy, bool open_loop);
+size_t kd_json_event(
+	char *buf, size_t room, const struct kd_event *e, const struct kd_policy *policy, bool open_loop);
 
 struct kd_run_record {
 	const struct kd_policy *policy;
 	uint64_t seed;
-	const char *inside; /* the rule that chose the inside: "interface", "inside-net", "private", "first-packet", "mixed" */
+	const char *inside;    /* the rule that chose the inside: "interface", "inside-net", "private",
+				  "first-packet", "mixed" */
 	const char *checksums; /* "auto", "trust", "verify" */
 };
 

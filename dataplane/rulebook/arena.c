@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A list of blocks; a piece comes from the newest one or from a fresh block. Old copies of grown arrays stay where they
- * are until the end: a rulebook is loaded once and is small.
+ * A list of blocks; a piece comes from the newest one or from a fresh block. Old copies of grown arrays stay
+ * where they are until the end: a rulebook is loaded once and is small.
  */
 #include "rulebook/arena.h"
 

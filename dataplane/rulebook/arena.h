@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Memory that is given out in pieces and freed at once: a rulebook and the policy compiled from it are a few thousand
- * small strings and arrays with one life. Pieces are zeroed and never moved. Not for the packet path.
+ * Memory that is given out in pieces and freed at once: a rulebook and the policy compiled from it are a few
+ * thousand small strings and arrays with one life. Pieces are zeroed and never moved. Not for the packet
+ * path.
  */
 #ifndef KD_ARENA_H
 #define KD_ARENA_H

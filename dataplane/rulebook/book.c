@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Loads a whole rulebook: all files, then claims, signatures, rules and settings in that order, because the later ones
- * name the earlier. It does not stop at an error: a user wants all of them.
+ * Loads a whole rulebook: all files, then claims, signatures, rules and settings in that order, because the
+ * later ones name the earlier. It does not stop at an error: a user wants all of them.
  */
 #include "rulebook/book.h"
 
@@ -36,8 +36,9 @@ static void sources(struct kd_book *book, struct kd_source **list)
 
 static void read_all(struct kd_book *book, struct kd_source *list)
 {
-	static const struct kd_key keys[] = {{"rules", KD_TYPE_GROUPS, false}, {"settings", KD_TYPE_GROUPS, false},
-		{"claims", KD_TYPE_GROUPS, false}, {"signatures", KD_TYPE_GROUPS, false}, {NULL, 0, false}};
+	static const struct kd_key keys[] = {{"rules", KD_TYPE_GROUPS, false},
+		{"settings", KD_TYPE_GROUPS, false}, {"claims", KD_TYPE_GROUPS, false},
+		{"signatures", KD_TYPE_GROUPS, false}, {NULL, 0, false}};
 	static void (*const readers[])(struct kd_book *, const config_setting_t *) = {
 		kd_claims_read, kd_signatures_read, kd_rules_read, kd_settings_read};
 
@@ -96,7 +97,8 @@ bool kd_book_in_force(const struct kd_book *book, const struct kd_scope *scope, 
 {
 	if (book->own != NULL || query == NULL)
 		return true;
-	return scope->since <= query->day && query->day < scope->until && (scope->networks >> query->network & 1) != 0;
+	return scope->since <= query->day && query->day < scope->until &&
+	       (scope->networks >> query->network & 1) != 0;
 }
 
 char *kd_book_query(const struct kd_book *book, const char *profile, struct kd_query *query)
@@ -105,8 +107,8 @@ char *kd_book_query(const struct kd_book *book, const char *profile, struct kd_q
 	struct kd_fault fault;
 
 	if (kd_query_parse(query, profile, strlen(profile), &fault) < 0) {
-		kd_diag(book->diags, KD_DIAG_ERROR, NULL, 0, profile, fault.hint[0] != '\0' ? fault.hint : NULL, "%s",
-			fault.message);
+		kd_diag(book->diags, KD_DIAG_ERROR, NULL, 0, profile,
+			fault.hint[0] != '\0' ? fault.hint : NULL, "%s", fault.message);
 		return NULL;
 	}
 	kd_day_text(day, query->day);

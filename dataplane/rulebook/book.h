@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The rulebook as read: every rule, setting, claim and signature with its place, checked and with its numbers parsed,
- * before a query picks from it. compile.c makes a policy of it; `check` and `list` show it. Not for the packet path.
+ * The rulebook as read: every rule, setting, claim and signature with its place, checked and with its numbers
+ * parsed, before a query picks from it. compile.c makes a policy of it; `check` and `list` show it. Not for
+ * the packet path.
  */
 #ifndef KD_BOOK_H
 #define KD_BOOK_H
@@ -31,7 +32,8 @@ struct kd_claim {
 	bool used;
 };
 
-/* By part: ids joined with commas (NULL when there is none) and the grade of the weakest; KD_GRADE_COUNT = not given. */
+/* By part: ids joined with commas (NULL when there is none) and the grade of the weakest; KD_GRADE_COUNT =
+ * not given. */
 struct kd_evidence {
 	const char *claims[KD_PART_COUNT];
 	uint8_t grade[KD_PART_COUNT];
@@ -43,7 +45,7 @@ struct kd_name {
 	const char *text; /* canonical: lower case, as it would stand in a rule */
 	const char *host; /* plain: the name without its mark; NULL = pattern */
 	const char *expr; /* pattern: expression over the whole name */
-	uint8_t what;     /* plain: KD_NAME_SELF | KD_NAME_BELOW */
+	uint8_t what;	  /* plain: KD_NAME_SELF | KD_NAME_BELOW */
 };
 
 /* Sorted by text, no doubles. */
@@ -54,8 +56,8 @@ struct kd_name_list {
 
 struct kd_scope {
 	const char *since_text, *until_text; /* as written; NULL = open */
-	int32_t since, until;                /* last day of what was written; INT32_MIN, INT32_MAX when open */
-	uint32_t networks;                   /* bit per enum kd_network; all by default */
+	int32_t since, until; /* last day of what was written; INT32_MIN, INT32_MAX when open */
+	uint32_t networks;    /* bit per enum kd_network; all by default */
 };
 
 struct kd_book_rule {
@@ -76,7 +78,7 @@ struct kd_book_rule {
 	const char *residual_text, *miss_text; /* as written; NULL = none */
 	uint64_t residual_ns, miss;
 	bool numbers, unranged; /* it states numbers; one of them has no range */
-	bool broken;            /* something was wrong with it: draw no conclusions */
+	bool broken;		/* something was wrong with it: draw no conclusions */
 	struct kd_evidence evidence;
 };
 
@@ -93,7 +95,7 @@ struct kd_book_signature {
 	struct kd_at at;
 	const char *id;
 	const char *pattern; /* NULL: it was wrong */
-	uint8_t transports; /* KD_TRANSPORT_* */
+	uint8_t transports;  /* KD_TRANSPORT_* */
 	struct kd_evidence evidence;
 };
 
@@ -106,7 +108,7 @@ struct kd_book {
 	struct kd_arena *arena;
 	struct kd_diags *diags;
 	const char *dir;
-	const char *own;     /* the user's own file: no dates or evidence asked for; NULL = the rulebook of dir */
+	const char *own; /* the user's own file: no dates or evidence asked for; NULL = the rulebook of dir */
 	const char *reading; /* file in hand */
 	bool no_memory;
 	struct kd_claim *claims;
@@ -119,8 +121,8 @@ struct kd_book {
 };
 
 /*
- * Reads DIR's rulebook, or `file` with DIR's claims, signatures and lists behind it. All problems go to diags, errors
- * among them are the caller's to notice. -ENOMEM is the only failure; then *ret is untouched.
+ * Reads DIR's rulebook, or `file` with DIR's claims, signatures and lists behind it. All problems go to
+ * diags, errors among them are the caller's to notice. -ENOMEM is the only failure; then *ret is untouched.
  */
 int kd_book_load(struct kd_book **ret, const char *dir, const char *file, struct kd_diags *diags);
 void kd_book_free(struct kd_book *book);
@@ -129,8 +131,8 @@ void kd_book_free(struct kd_book *book);
 bool kd_book_in_force(const struct kd_book *book, const struct kd_scope *scope, const struct kd_query *query);
 
 /*
- * Answers a profile name with @: fills *query and returns the canonical name, a heap string; NULL with a diagnostic.
- * A day after the newest claim gets a warning.
+ * Answers a profile name with @: fills *query and returns the canonical name, a heap string; NULL with a
+ * diagnostic. A day after the newest claim gets a warning.
  */
 char *kd_book_query(const struct kd_book *book, const char *profile, struct kd_query *query);
 

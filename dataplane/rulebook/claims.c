@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Reads claims, and holds evidence against them. It judges form only: that a claim names a public source, that a cited
- * id exists. Whether the source says so is for people.
+ * Reads claims, and holds evidence against them. It judges form only: that a claim names a public source,
+ * that a cited id exists. Whether the source says so is for people.
  */
 #include "rulebook/claims.h"
 
@@ -68,9 +68,10 @@ static void sources(struct kd_book *book, const config_setting_t *list, struct k
 static void claim(struct kd_book *book, const config_setting_t *group)
 {
 	static const struct kd_key keys[] = {{"id", KD_TYPE_STRING, true}, {"source", KD_TYPE_STRINGS, true},
-		{"date", KD_TYPE_STRING, true}, {"tag", KD_TYPE_STRING, true}, {"grade", KD_TYPE_STRING, true},
-		{"read", KD_TYPE_STRING, true}, {"text", KD_TYPE_STRING, true}, {NULL, 0, false}};
-	const config_setting_t *date, *grade, *read;
+		{"date", KD_TYPE_STRING, true}, {"tag", KD_TYPE_STRING, true},
+		{"grade", KD_TYPE_STRING, true}, {"read", KD_TYPE_STRING, true},
+		{"text", KD_TYPE_STRING, true}, {"used_by", KD_TYPE_STRING, false}, {NULL, 0, false}};
+	const config_setting_t *date, *grade, *read, *used_by;
 	const char *id = kd_schema_string(group, "id"), *tag = kd_schema_string(group, "tag"),
 		   *text = kd_schema_string(group, "text");
 	const struct kd_claim *first;
@@ -83,7 +84,8 @@ static void claim(struct kd_book *book, const config_setting_t *group)
 	if (id == NULL)
 		return;
 	if (strcmp(id, "assumed") == 0 || strchr(id, ',') != NULL)
-		kd_schema_error(book, kd_schema_get(group, "id", KD_TYPE_STRING), NULL, "\"%s\" cannot be an id", id);
+		kd_schema_error(
+			book, kd_schema_get(group, "id", KD_TYPE_STRING), NULL, "\"%s\" cannot be an id", id);
 	first = kd_book_claim(book, id, strlen(id));
 	if (first != NULL) {
 		snprintf(hint, sizeof(hint), "first at %s:%d", first->at.file, first->at.line);
@@ -105,11 +107,14 @@ static void claim(struct kd_book *book, const config_setting_t *group)
 	read = kd_schema_get(group, "read", KD_TYPE_STRING);
 	if (read != NULL && kd_schema_word(book, read, "way of reading", "primary|quoted|secondary") >= 0)
 		c.read = kd_schema_keep(book, config_setting_get_string(read));
+	/* What a parser imitates is cited in its source, where no rulebook can see it. */
+	used_by = kd_schema_get(group, "used_by", KD_TYPE_STRING);
+	c.used = used_by != NULL && kd_schema_word(book, used_by, "user of a claim", "program") == 0;
 	date = kd_schema_get(group, "date", KD_TYPE_STRING);
 	if (date != NULL) {
 		c.date = kd_schema_keep(book, config_setting_get_string(date));
-		if (kd_dates_parse(&c.dates, config_setting_get_string(date), strlen(config_setting_get_string(date)),
-			    &fault) < 0)
+		if (kd_dates_parse(&c.dates, config_setting_get_string(date),
+			    strlen(config_setting_get_string(date)), &fault) < 0)
 			kd_schema_fault(book, date, &fault);
 	}
 	book->claims = kd_arena_grow(book->arena, book->claims, book->nclaims, sizeof(c));
@@ -140,7 +145,8 @@ static void unknown_claim(struct kd_book *book, const config_setting_t *at, cons
 	if (words != NULL) {
 		words[0] = '\0';
 		for (unsigned int i = 0; i < book->nclaims; i++)
-			len += (size_t)snprintf(words + len, room - len, "%s%s", i > 0 ? "|" : "", book->claims[i].id);
+			len += (size_t)snprintf(
+				words + len, room - len, "%s%s", i > 0 ? "|" : "", book->claims[i].id);
 		near = kd_did_you_mean(id, words);
 	}
 	if (near != NULL)
@@ -176,8 +182,9 @@ static void part(struct kd_book *book, const config_setting_t *list, unsigned in
 			ev->grade[p] = c->grade;
 		if (c->grade != KD_GRADE_ASSUMED)
 			ev->real[p] = true;
-		ev->claims[p] = ev->claims[p] == NULL ? c->id
-						      : kd_arena_printf(book->arena, "%s,%s", ev->claims[p], c->id);
+		ev->claims[p] = ev->claims[p] == NULL
+					? c->id
+					: kd_arena_printf(book->arena, "%s,%s", ev->claims[p], c->id);
 		if (ev->claims[p] == NULL)
 			book->no_memory = true;
 	}
@@ -185,9 +192,9 @@ static void part(struct kd_book *book, const config_setting_t *list, unsigned in
 
 void kd_evidence_read(struct kd_book *book, const config_setting_t *group, struct kd_evidence *ret)
 {
-	static const struct kd_key keys[] = {{"date", KD_TYPE_STRINGS, false}, {"target", KD_TYPE_STRINGS, false},
-		{"match", KD_TYPE_STRINGS, false}, {"then", KD_TYPE_STRINGS, false},
-		{"numbers", KD_TYPE_STRINGS, false}, {NULL, 0, false}};
+	static const struct kd_key keys[] = {{"date", KD_TYPE_STRINGS, false},
+		{"target", KD_TYPE_STRINGS, false}, {"match", KD_TYPE_STRINGS, false},
+		{"then", KD_TYPE_STRINGS, false}, {"numbers", KD_TYPE_STRINGS, false}, {NULL, 0, false}};
 	const config_setting_t *ev = kd_schema_get(group, "evidence", KD_TYPE_GROUP), *list;
 
 	for (unsigned int p = 0; p < KD_PART_COUNT; p++)

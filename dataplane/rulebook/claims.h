@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Evidence: which claims each part of a rule, setting or signature rests on. A part is as good as its weakest claim.
+ * Evidence: which claims each part of a rule, setting or signature rests on. A part is as good as its weakest
+ * claim.
  */
 #ifndef KD_CLAIMS_H
 #define KD_CLAIMS_H

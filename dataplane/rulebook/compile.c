@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * From the book and a query to the policy that engines read: picks the rules in force, puts them in order of phase and
- * place, gives equal name terms one set, builds the matchers and the hash. Everything was checked before; what can go
- * wrong here is memory and the size of things.
+ * From the book and a query to the policy that engines read: picks the rules in force, puts them in order of
+ * phase and place, gives equal name terms one set, builds the matchers and the hash. Everything was checked
+ * before; what can go wrong here is memory and the size of things.
  */
 #include "rulebook/book.h"
 #include "rulebook/fingerprint.h"
@@ -46,14 +46,15 @@ static int pick(struct work *w, const struct kd_query *query)
 	for (unsigned int phase = 0; phase < KD_PHASE_COUNT; phase++) {
 		w->policy->phase_first[phase] = n + 1;
 		for (unsigned int i = 0; i < book->nrules; i++)
-			if (book->rules[i].phase == phase && kd_book_in_force(book, &book->rules[i].scope, query))
+			if (book->rules[i].phase == phase &&
+				kd_book_in_force(book, &book->rules[i].scope, query))
 				w->picked[++n] = &book->rules[i];
 	}
 	w->policy->phase_first[KD_PHASE_COUNT] = n + 1;
 	w->policy->nrules = n;
 	if (n > KD_RULES_MAX) {
-		kd_diag(book->diags, KD_DIAG_ERROR, NULL, 0, w->policy->profile, NULL, "%u rules in force, %d at most", n,
-			KD_RULES_MAX);
+		kd_diag(book->diags, KD_DIAG_ERROR, NULL, 0, w->policy->profile, NULL,
+			"%u rules in force, %d at most", n, KD_RULES_MAX);
 		return -EINVAL;
 	}
 	return 0;
@@ -156,8 +157,8 @@ static int patterns_of(struct work *w, struct kd_patterns **ret, unsigned int ki
 		return 0;
 	rc = kd_patterns_new(ret, kind, exprs, ids, n, &bad, &why);
 	if (rc == -EINVAL)
-		kd_diag(w->book->diags, KD_DIAG_ERROR, NULL, 0, w->policy->profile, why, "\"%.80s\" does not compile",
-			bad < n ? exprs[bad] : "?");
+		kd_diag(w->book->diags, KD_DIAG_ERROR, NULL, 0, w->policy->profile, why,
+			"\"%.80s\" does not compile", bad < n ? exprs[bad] : "?");
 	free(why);
 	return rc;
 }

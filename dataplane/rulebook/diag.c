@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Collects what is wrong, prints it in order of place, and guesses what was meant. It does not decide what is an error,
- * and it never ends the program.
+ * Collects what is wrong, prints it in order of place, and guesses what was meant. It does not decide what is
+ * an error, and it never ends the program.
  */
 #include "rulebook/diag.h"
 

@@ -29,14 +29,16 @@ struct kd_diags {
 	unsigned int errors, warnings;
 };
 
-/* hint may be NULL or a finished string; message is a format. Out of memory counts as an error and loses the text. */
+/* hint may be NULL or a finished string; message is a format. Out of memory counts as an error and loses the
+ * text. */
 void kd_diag(struct kd_diags *d, enum kd_diag_level level, const char *file, int line, const char *path,
 	const char *hint, const char *format, ...) __attribute__((format(printf, 7, 8)));
 /* In order of file, line; then the count line when anything was said. */
 void kd_diags_print(const struct kd_diags *d, FILE *to);
 void kd_diags_free(struct kd_diags *d);
 
-/* The word of `words` ('|'-separated) nearest to `word`, or NULL when none is near; the result is a heap string. */
+/* The word of `words` ('|'-separated) nearest to `word`, or NULL when none is near; the result is a heap
+ * string. */
 char *kd_did_you_mean(const char *word, const char *words);
 
 #endif

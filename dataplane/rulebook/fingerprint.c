@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Writes a canonical text of what was compiled into SHA-256. Names of protocols, options and settings stand in it, never
- * their numbers, which move when a list grows.
+ * Writes a canonical text of what was compiled into SHA-256. Names of protocols, options and settings stand
+ * in it, never their numbers, which move when a list grows.
  */
 #include "rulebook/fingerprint.h"
 

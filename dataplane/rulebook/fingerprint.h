@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The hash of a policy: two policies with the same hash do the same to every packet and say the same about it. Files,
- * lines and the profile's name do not count, so two days without a change between them hash alike.
+ * The hash of a policy: two policies with the same hash do the same to every packet and say the same about
+ * it. Files, lines and the profile's name do not count, so two days without a change between them hash alike.
  */
 #ifndef KD_FINGERPRINT_H
 #define KD_FINGERPRINT_H

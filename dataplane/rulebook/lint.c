@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What only the whole book can show: a rule that an earlier one always forestalls, a claim that nothing rests on, a
- * built-in number whose claim is missing.
+ * What only the whole book can show: a rule that an earlier one always forestalls, a claim that nothing rests
+ * on, a built-in number whose claim is missing.
  */
 #include "rulebook/claims.h"
 #include "rulebook/schema.h"
@@ -21,8 +21,8 @@ static bool same_days(const struct kd_book *book, const struct kd_scope *a, cons
 static bool same_match(const struct kd_book_rule *a, const struct kd_book_rule *b)
 {
 	return a->protocols == b->protocols && a->opened_from == b->opened_from && a->from == b->from &&
-		a->signature == b->signature && (a->name_key == NULL) == (b->name_key == NULL) &&
-		kd_term_same(&a->names, &b->names);
+	       a->signature == b->signature && (a->name_key == NULL) == (b->name_key == NULL) &&
+	       kd_term_same(&a->names, &b->names);
 }
 
 static void unreachable_rules(struct kd_book *book)
@@ -41,10 +41,11 @@ static void unreachable_rules(struct kd_book *book)
 			if (first->broken || first->phase != later->phase || !same_match(first, later) ||
 				!same_days(book, &first->scope, &later->scope))
 				continue;
-			snprintf(hint, sizeof(hint), "%s:%d: \"%.80s\" matches the same earlier in the same phase",
-				first->at.file, first->at.line, first->id);
-			kd_diag(book->diags, KD_DIAG_ERROR, later->at.file, later->at.line, later->at.path, hint,
-				"unreachable rule \"%.80s\"", later->id);
+			snprintf(hint, sizeof(hint),
+				"%s:%d: \"%.80s\" matches the same earlier in the same phase", first->at.file,
+				first->at.line, first->id);
+			kd_diag(book->diags, KD_DIAG_ERROR, later->at.file, later->at.line, later->at.path,
+				hint, "unreachable rule \"%.80s\"", later->id);
 			break;
 		}
 	}
@@ -57,11 +58,13 @@ void kd_book_lint(struct kd_book *book)
 	if (book->own != NULL || book->nclaims == 0)
 		return;
 	for (unsigned int i = 0; i < KD_SETTING_COUNT; i++)
-		if (strcmp(kd_setting_rows[i].claim, "assumed") != 0 && !kd_claim_use(book, kd_setting_rows[i].claim))
+		if (strcmp(kd_setting_rows[i].claim, "assumed") != 0 &&
+			!kd_claim_use(book, kd_setting_rows[i].claim))
 			kd_diag(book->diags, KD_DIAG_ERROR, NULL, 0, kd_setting_rows[i].key, NULL,
 				"its default cites the unknown claim \"%s\"", kd_setting_rows[i].claim);
 	for (unsigned int i = 0; i < book->nclaims; i++)
 		if (!book->claims[i].used)
-			kd_diag(book->diags, KD_DIAG_WARNING, book->claims[i].at.file, book->claims[i].at.line,
-				book->claims[i].at.path, NULL, "unused claim \"%s\"", book->claims[i].id);
+			kd_diag(book->diags, KD_DIAG_WARNING, book->claims[i].at.file,
+				book->claims[i].at.line, book->claims[i].at.path, NULL, "unused claim \"%s\"",
+				book->claims[i].id);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Plain host names in any number: a hash of every label suffix, read from the right. `example.com` covers itself and
- * all below it, `^example.com` itself only, `*.example.com` all below it only. Names compare without case; a trailing
- * dot is a different name (TSPU 2021: "twitter.com." was not triggered, X-THR-2021).
+ * Plain host names in any number: a hash of every label suffix, read from the right. `example.com` covers
+ * itself and all below it, `^example.com` itself only, `*.example.com` all below it only. Names compare
+ * without case; a trailing dot is a different name (TSPU 2021: "twitter.com." was not triggered, X-THR-2021).
  *
  * Built once, then read-only and shared.
  */
@@ -36,9 +36,11 @@ static inline int kd_set_bits_has(const struct kd_set_bits *b, unsigned int set)
 struct kd_names;
 struct kd_names_builder;
 
-/* A builder copies the text. Sets run from 1 to KD_NAME_SETS - 1. -ENOMEM, -EINVAL (empty, too long, bad set). */
+/* A builder copies the text. Sets run from 1 to KD_NAME_SETS - 1. -ENOMEM, -EINVAL (empty, too long, bad
+ * set). */
 struct kd_names_builder *kd_names_builder_new(void);
-int kd_names_add(struct kd_names_builder *b, const char *name, size_t len, unsigned int what, unsigned int set);
+int kd_names_add(
+	struct kd_names_builder *b, const char *name, size_t len, unsigned int what, unsigned int set);
 /* Takes the builder, also on failure. */
 int kd_names_build(struct kd_names **ret, struct kd_names_builder *b);
 void kd_names_free(struct kd_names *names);

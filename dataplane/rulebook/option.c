@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * One row of a mechanism's table against one setting of a rule. What an option means is the mechanism's business.
+ * One row of a mechanism's table against one setting of a rule. What an option means is the mechanism's
+ * business.
  */
 #include "rulebook/option.h"
 
@@ -12,7 +13,8 @@
 
 static void append(struct kd_book *book, struct kd_book_rule *rule, const char *name, const char *value)
 {
-	rule->then = kd_arena_printf(book->arena, "%s %s=%s", rule->then != NULL ? rule->then : "", name, value);
+	rule->then =
+		kd_arena_printf(book->arena, "%s %s=%s", rule->then != NULL ? rule->then : "", name, value);
 	if (rule->then == NULL)
 		book->no_memory = true;
 }
@@ -69,8 +71,8 @@ static int word_index(const char *words, const char *word)
 	return -1;
 }
 
-static void bounds(struct kd_book *book, const config_setting_t *at, const struct kd_option *o, unsigned int kind,
-	const char *text)
+static void bounds(struct kd_book *book, const config_setting_t *at, const struct kd_option *o,
+	unsigned int kind, const char *text)
 {
 	char lo[KD_UNITS_TEXT], hi[KD_UNITS_TEXT], hint[2 * KD_UNITS_TEXT + 32];
 
@@ -136,7 +138,8 @@ void kd_options_read(struct kd_book *book, const config_setting_t *then, const s
 	unsigned int n = 1;
 	char buf[32];
 
-	for (const struct kd_option *o = mechanism->options; o != NULL && o->name != NULL && n + 1 < KD_KEYS_MAX; o++) {
+	for (const struct kd_option *o = mechanism->options;
+		o != NULL && o->name != NULL && n + 1 < KD_KEYS_MAX; o++) {
 		uint8_t type = o->kind == KD_OPTION_COUNT ? KD_TYPE_NUMBER : KD_TYPE_STRING;
 
 		keys[n++] = (struct kd_key){o->name, type, o->deflt == NULL};

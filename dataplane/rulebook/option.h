@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The settings of a mechanism as a rule writes them, by the mechanism's own table: checked, and stored as the block that
- * the mechanism will read.
+ * The settings of a mechanism as a rule writes them, by the mechanism's own table: checked, and stored as the
+ * block that the mechanism will read.
  */
 #ifndef KD_OPTION_H
 #define KD_OPTION_H

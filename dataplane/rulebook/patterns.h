@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What a suffix hash cannot say runs in Hyperscan, block mode: wildcards and regexes over names (unanchored), and
- * payload signatures (anchored). One database per use, immutable and shared; one scratch per engine.
+ * What a suffix hash cannot say runs in Hyperscan, block mode: wildcards and regexes over names (unanchored),
+ * and payload signatures (anchored). One database per use, immutable and shared; one scratch per engine.
  */
 #ifndef KD_PATTERNS_H
 #define KD_PATTERNS_H
@@ -18,11 +18,12 @@ struct kd_scratch; /* one thread's; see kd_scratch_new */
 #define KD_PATTERN_PAYLOAD 1 /* bytes, dot matches all; every expression must start with ^ */
 
 /*
- * Compiles n expressions; a match of expression i sets bit ids[i] (1..KD_NAME_SETS - 1). -EINVAL with *bad the index
- * and *why a heap string (caller frees) when an expression does not compile or, for payload, is not anchored.
+ * Compiles n expressions; a match of expression i sets bit ids[i] (1..KD_NAME_SETS - 1). -EINVAL with *bad
+ * the index and *why a heap string (caller frees) when an expression does not compile or, for payload, is not
+ * anchored.
  */
-int kd_patterns_new(struct kd_patterns **ret, unsigned int kind, const char *const *exprs, const uint16_t *ids,
-	unsigned int n, unsigned int *bad, char **why);
+int kd_patterns_new(struct kd_patterns **ret, unsigned int kind, const char *const *exprs,
+	const uint16_t *ids, unsigned int n, unsigned int *bad, char **why);
 void kd_patterns_free(struct kd_patterns *patterns);
 
 /* Scratch big enough for both; either may be NULL. *ret may come back NULL when both are. -ENOMEM. */
@@ -30,7 +31,7 @@ int kd_scratch_new(struct kd_scratch **ret, const struct kd_patterns *a, const s
 void kd_scratch_free(struct kd_scratch *scratch);
 
 /* Adds the ids that match. No allocation. */
-void kd_patterns_match(const struct kd_patterns *patterns, struct kd_scratch *scratch, const uint8_t *bytes, size_t len,
-	struct kd_set_bits *out);
+void kd_patterns_match(const struct kd_patterns *patterns, struct kd_scratch *scratch, const uint8_t *bytes,
+	size_t len, struct kd_set_bits *out);
 
 #endif

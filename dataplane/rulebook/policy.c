@@ -39,7 +39,8 @@ static int compile_null(struct kd_policy **ret, const char *const *set, struct k
 	return kd_book_compile(ret, &empty, NULL, "null", set);
 }
 
-static int compile_file(struct kd_policy **ret, const struct kd_policy_request *request, struct kd_diags *diags)
+static int compile_file(
+	struct kd_policy **ret, const struct kd_policy_request *request, struct kd_diags *diags)
 {
 	const char *slash = strrchr(request->profile, '/');
 	unsigned int errors = diags->errors;
@@ -48,7 +49,8 @@ static int compile_file(struct kd_policy **ret, const struct kd_policy_request *
 
 	if (rc < 0)
 		return rc;
-	/* Compiles in spite of errors so far: --set may be wrong too, and all errors are to be said at once. */
+	/* Compiles in spite of errors so far: --set may be wrong too, and all errors are to be said at once.
+	 */
 	rc = kd_book_compile(ret, book, NULL, slash != NULL ? slash + 1 : request->profile, request->set);
 	kd_book_free(book);
 	if (rc == 0 && diags->errors > errors) {
@@ -59,7 +61,8 @@ static int compile_file(struct kd_policy **ret, const struct kd_policy_request *
 	return rc;
 }
 
-static int compile_query(struct kd_policy **ret, const struct kd_policy_request *request, struct kd_diags *diags)
+static int compile_query(
+	struct kd_policy **ret, const struct kd_policy_request *request, struct kd_diags *diags)
 {
 	unsigned int errors = diags->errors;
 	struct kd_policy *policy = NULL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Reads dates and profile queries. Which days have rules, and what to say of a day after the last claim, is decided by
- * whoever holds the rulebook.
+ * Reads dates and profile queries. Which days have rules, and what to say of a day after the last claim, is
+ * decided by whoever holds the rulebook.
  */
 #include "rulebook/query.h"
 
@@ -112,7 +112,8 @@ static int date(struct kd_dates *ret, struct kd_cur c, bool months, struct kd_fa
 	ret->first = ret->last = day_number(year, month, day);
 	return 0;
 shape:
-	return kd_fault(fault, months ? "expected YYYY-MM-DD, YYYY-MM, or two of them as A..B" : "expected YYYY-MM-DD",
+	return kd_fault(fault,
+		months ? "expected YYYY-MM-DD, YYYY-MM, or two of them as A..B" : "expected YYYY-MM-DD",
 		"\"%.*s\" is not a %s", shown(len), text, months ? "date" : "day");
 calendar:
 	return kd_fault(fault, NULL, "\"%.*s\" is not in the calendar", shown(len), text);
@@ -166,8 +167,8 @@ static int network(uint8_t *ret, const char *text, size_t len, struct kd_fault *
 		near = kd_did_you_mean(typed, KD_NETWORK_WORDS);
 	}
 	if (near != NULL)
-		snprintf(hint, sizeof(hint), "known: home, mobile, hosting, corporate, roaming - did you mean \"%s\"?",
-			near);
+		snprintf(hint, sizeof(hint),
+			"known: home, mobile, hosting, corporate, roaming - did you mean \"%s\"?", near);
 	else
 		snprintf(hint, sizeof(hint), "known: home, mobile, hosting, corporate, roaming");
 	free(near);
@@ -182,9 +183,11 @@ int kd_query_parse(struct kd_query *ret, const char *text, size_t len, struct kd
 	int rc;
 
 	if (at == len)
-		return kd_fault(fault, "expected tspu@YYYY-MM-DD[/NETWORK]", "\"%.*s\" is not a query", shown(len), text);
+		return kd_fault(fault, "expected tspu@YYYY-MM-DD[/NETWORK]", "\"%.*s\" is not a query",
+			shown(len), text);
 	if (at != 4 || memcmp(text, "tspu", 4) != 0)
-		return kd_fault(fault, "known: tspu, as in tspu@2022-03-20", "unknown censor \"%.*s\"", shown(at), text);
+		return kd_fault(fault, "known: tspu, as in tspu@2022-03-20", "unknown censor \"%.*s\"",
+			shown(at), text);
 	text += at + 1;
 	len -= at + 1;
 	plus = find(text, len, "+");
@@ -193,8 +196,8 @@ int kd_query_parse(struct kd_query *ret, const char *text, size_t len, struct kd
 	if (rc < 0)
 		return rc;
 	if (day.first < KD_FIRST_DAY)
-		return kd_fault(fault, "the rulebook starts on 2021-03-10", "%.*s is before 2021-03-10, the first day known",
-			shown(end), text);
+		return kd_fault(fault, "the rulebook starts on 2021-03-10",
+			"%.*s is before 2021-03-10, the first day known", shown(end), text);
 	q.day = day.first;
 	if (end < plus) {
 		const char *rest = text + end + 1;
@@ -209,8 +212,8 @@ int kd_query_parse(struct kd_query *ret, const char *text, size_t len, struct kd
 				shown(rest_len - slash - 1), rest + slash + 1);
 	}
 	if (plus < len)
-		return kd_fault(fault, "known states: none yet", "unknown state \"%.*s\"", shown(len - plus - 1),
-			text + plus + 1);
+		return kd_fault(fault, "known states: none yet", "unknown state \"%.*s\"",
+			shown(len - plus - 1), text + plus + 1);
 	*ret = q;
 	return 0;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Dates, and the question a profile name asks of the rulebook: tspu@DATE[/NETWORK[/ISP[/REGION]]][+STATE]. DATE is a
- * day and means noon in Moscow, so a rule's dates are compared as days. A rule's date may be a day (2022-03-04), a
- * month (2024-08) or a range A..B of these; a plain query takes its last day.
+ * Dates, and the question a profile name asks of the rulebook: tspu@DATE[/NETWORK[/ISP[/REGION]]][+STATE].
+ * DATE is a day and means noon in Moscow, so a rule's dates are compared as days. A rule's date may be a day
+ * (2022-03-04), a month (2024-08) or a range A..B of these; a plain query takes its last day.
  */
 #ifndef KD_QUERY_H
 #define KD_QUERY_H
@@ -31,7 +31,8 @@ struct kd_query {
 	uint8_t network; /* enum kd_network */
 };
 
-#define KD_FIRST_DAY 18696 /* 2021-03-10: the Twitter throttling, the first day with a measured box (X-THR-2021) */
+#define KD_FIRST_DAY                                                                                         \
+	18696 /* 2021-03-10: the Twitter throttling, the first day with a measured box (X-THR-2021) */
 
 /* 0, or -EINVAL with *fault filled and *ret untouched. */
 int kd_dates_parse(struct kd_dates *ret, const char *text, size_t len, struct kd_fault *fault);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Reads rules: dates and places, the match, the mechanism and its settings, the residual, the evidence each part needs.
- * Which rules a query picks and what they compile to is decided in compile.c.
+ * Reads rules: dates and places, the match, the mechanism and its settings, the residual, the evidence each
+ * part needs. Which rules a query picks and what they compile to is decided in compile.c.
  */
 #include "rulebook/claims.h"
 #include "rulebook/option.h"
@@ -28,7 +28,8 @@ static void protocol_words(char *buf, size_t room)
 
 	buf[0] = '\0';
 	for (int i = 0; i < KD_PROTOCOL_COUNT && len < room; i++)
-		len += (size_t)snprintf(buf + len, room - len, "%s%s", i > 0 ? "|" : "", kd_protocols[i]->name);
+		len += (size_t)snprintf(
+			buf + len, room - len, "%s%s", i > 0 ? "|" : "", kd_protocols[i]->name);
 }
 
 static void protocols(struct kd_book *book, const config_setting_t *list, struct kd_book_rule *rule)
@@ -49,15 +50,15 @@ static void protocols(struct kd_book *book, const config_setting_t *list, struct
 	}
 }
 
-static void name_term(struct kd_book *book, const config_setting_t *term, bool protocol_given,
-	struct kd_book_rule *rule)
+static void name_term(
+	struct kd_book *book, const config_setting_t *term, bool protocol_given, struct kd_book_rule *rule)
 {
 	const char *key = config_setting_name(term);
 	uint64_t naming = 0;
 
 	if (rule->name_key != NULL) {
-		kd_schema_error(book, term, "write a rule for each", "\"%s\" beside \"%s\": a rule has one name term", key,
-			rule->name_key);
+		kd_schema_error(book, term, "write a rule for each",
+			"\"%s\" beside \"%s\": a rule has one name term", key, rule->name_key);
 		return;
 	}
 	rule->name_key = kd_schema_keep(book, key);
@@ -69,7 +70,8 @@ static void name_term(struct kd_book *book, const config_setting_t *term, bool p
 		rule->protocols = naming;
 	for (int i = 0; i < KD_PROTOCOL_COUNT; i++)
 		if ((rule->protocols & ~naming) >> i & 1)
-			kd_schema_error(book, term, NULL, "protocol \"%s\" has no \"%s\"", kd_protocols[i]->name, key);
+			kd_schema_error(book, term, NULL, "protocol \"%s\" has no \"%s\"",
+				kd_protocols[i]->name, key);
 }
 
 static void signature_term(struct kd_book *book, const config_setting_t *term, struct kd_book_rule *rule)
@@ -84,15 +86,16 @@ static void signature_term(struct kd_book *book, const config_setting_t *term, s
 	if (rule->signature != 0)
 		return;
 	for (unsigned int i = 0; i < book->nsignatures && len < sizeof(words); i++)
-		len += (size_t)snprintf(words + len, sizeof(words) - len, "%s%s", i > 0 ? "|" : "",
-			book->signatures[i].id);
+		len += (size_t)snprintf(
+			words + len, sizeof(words) - len, "%s%s", i > 0 ? "|" : "", book->signatures[i].id);
 	kd_schema_unknown(book, term, "signature", id, words);
 }
 
 static void when_of(struct kd_book *book, const config_setting_t *when, struct kd_book_rule *rule)
 {
-	struct kd_key keys[KD_KEYS_MAX] = {{"protocol", KD_TYPE_STRINGS, false}, {"opened_from", KD_TYPE_STRING, false},
-		{"from", KD_TYPE_STRING, false}, {"signature", KD_TYPE_STRING, false}};
+	struct kd_key keys[KD_KEYS_MAX] = {{"protocol", KD_TYPE_STRINGS, false},
+		{"opened_from", KD_TYPE_STRING, false}, {"from", KD_TYPE_STRING, false},
+		{"signature", KD_TYPE_STRING, false}};
 	const config_setting_t *s;
 	unsigned int n = 4, known;
 	bool protocol_given = config_setting_get_member(when, "protocol") != NULL;
@@ -135,7 +138,8 @@ static void mechanism_words(char *buf, size_t room)
 
 	buf[0] = '\0';
 	for (int i = 0; i < KD_MECHANISM_COUNT && len < room; i++)
-		len += (size_t)snprintf(buf + len, room - len, "%s%s", i > 0 ? "|" : "", kd_mechanisms[i]->name);
+		len += (size_t)snprintf(
+			buf + len, room - len, "%s%s", i > 0 ? "|" : "", kd_mechanisms[i]->name);
 }
 
 static void pending_of(struct kd_book *book, const config_setting_t *s, struct kd_book_rule *rule)
@@ -148,10 +152,11 @@ static void pending_of(struct kd_book *book, const config_setting_t *s, struct k
 	}
 	rule->pending = kd_schema_keep(book, text);
 	if (kd_mechanism_find(name) >= 0)
-		kd_schema_error(book, s, "take the line out", "pending on mechanism \"%.80s\", which exists", name);
+		kd_schema_error(
+			book, s, "take the line out", "pending on mechanism \"%.80s\", which exists", name);
 	else if (rule->mechanism != NULL && strcmp(rule->mechanism, name) != 0)
-		kd_schema_error(book, s, NULL, "pending on \"%.80s\", but the rule's mechanism is \"%.80s\"", name,
-			rule->mechanism);
+		kd_schema_error(book, s, NULL, "pending on \"%.80s\", but the rule's mechanism is \"%.80s\"",
+			name, rule->mechanism);
 }
 
 static void then_of(struct kd_book *book, const config_setting_t *then, const config_setting_t *pending,
@@ -165,7 +170,8 @@ static void then_of(struct kd_book *book, const config_setting_t *then, const co
 	else if (config_setting_get_member(then, "mechanism") == NULL)
 		kd_schema_error(book, then, NULL, "\"mechanism\" is missing");
 	else
-		kd_schema_error(book, config_setting_get_member(then, "mechanism"), NULL, "expected a string in quotes");
+		kd_schema_error(book, config_setting_get_member(then, "mechanism"), NULL,
+			"expected a string in quotes");
 	if (pending != NULL)
 		pending_of(book, pending, rule);
 	if (rule->mechanism == NULL)
@@ -196,7 +202,8 @@ static void residual_of(struct kd_book *book, const config_setting_t *residual, 
 		return;
 	rule->residual_text = kd_schema_keep(book, config_setting_get_string(s));
 	if (rule->residual_ns == 0)
-		kd_schema_error(book, s, "leave the residual out: the rule then holds for the life of the flow",
+		kd_schema_error(book, s,
+			"leave the residual out: the rule then holds for the life of the flow",
 			"a residual of no time");
 }
 
@@ -209,17 +216,21 @@ static void evidence_of(struct kd_book *book, const config_setting_t *group, str
 		return;
 	if (rule->pending == NULL) {
 		if (ev->grade[KD_PART_MATCH] == KD_GRADE_COUNT)
-			kd_schema_error(book, group, "expected evidence = { match = [ ... ]; then = [ ... ]; }",
+			kd_schema_error(book, group,
+				"expected evidence = { match = [ ... ]; then = [ ... ]; }",
 				"an enforcing rule without evidence for \"match\"");
 		if (!ev->real[KD_PART_THEN])
-			kd_schema_error(book, group, "kordon builds nothing that no claim says a real box did",
+			kd_schema_error(book, group,
+				"kordon builds nothing that no claim says a real box did",
 				"an enforcing rule without a claim for \"then\"");
 	}
 	if (rule->numbers && ev->grade[KD_PART_NUMBERS] == KD_GRADE_COUNT)
-		kd_schema_error(book, group, "expected evidence = { numbers = [ ... ]; }, with claims or \"assumed\"",
+		kd_schema_error(book, group,
+			"expected evidence = { numbers = [ ... ]; }, with claims or \"assumed\"",
 			"a box number without a claim");
 	if (rule->unranged && ev->grade[KD_PART_NUMBERS] == KD_GRADE_ASSUMED)
-		kd_schema_error(book, group, "expected \"VALUE UNIT (LO..HI)\"", "an assumed number without a range");
+		kd_schema_error(
+			book, group, "expected \"VALUE UNIT (LO..HI)\"", "an assumed number without a range");
 }
 
 static void double_id(struct kd_book *book, const config_setting_t *at, const char *id)
@@ -229,7 +240,8 @@ static void double_id(struct kd_book *book, const config_setting_t *at, const ch
 	for (unsigned int i = 0; i < book->nrules; i++) {
 		if (strcmp(book->rules[i].id, id) != 0)
 			continue;
-		snprintf(hint, sizeof(hint), "first at %s:%d", book->rules[i].at.file, book->rules[i].at.line);
+		snprintf(
+			hint, sizeof(hint), "first at %s:%d", book->rules[i].at.file, book->rules[i].at.line);
 		kd_schema_error(book, at, hint, "double id: rule \"%.80s\"", id);
 		return;
 	}
@@ -251,8 +263,8 @@ static void rule(struct kd_book *book, const config_setting_t *group)
 	const struct kd_key keys[] = {{"id", KD_TYPE_STRING, true}, {"phase", KD_TYPE_STRING, true},
 		{"since", KD_TYPE_STRING, book->own == NULL}, {"until", KD_TYPE_STRING, false},
 		{"where", KD_TYPE_GROUP, false}, {"when", KD_TYPE_GROUP, true}, {"then", KD_TYPE_GROUP, true},
-		{"residual", KD_TYPE_GROUP, false}, {"miss", KD_TYPE_STRING, false}, {"evidence", KD_TYPE_GROUP, false},
-		{"pending", KD_TYPE_STRING, false}, {NULL, 0, false}};
+		{"residual", KD_TYPE_GROUP, false}, {"miss", KD_TYPE_STRING, false},
+		{"evidence", KD_TYPE_GROUP, false}, {"pending", KD_TYPE_STRING, false}, {NULL, 0, false}};
 	struct kd_book_rule r = {.opened_from = KD_ANY_SIDE, .from = KD_ANY_SIDE, .mechanism_index = -1};
 	const char *id = kd_schema_string(group, "id");
 	unsigned int errors = book->diags->errors;

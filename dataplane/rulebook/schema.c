@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Generic part of the schema: tables of keys against groups, places, words. Knows no particular key but the dates and
- * places that rules and settings share.
+ * Generic part of the schema: tables of keys against groups, places, words. Knows no particular key but the
+ * dates and places that rules and settings share.
  */
 #include "rulebook/schema.h"
 
@@ -59,7 +59,8 @@ struct kd_at kd_schema_at(struct kd_book *book, const config_setting_t *setting)
 	};
 }
 
-void kd_schema_error(struct kd_book *book, const config_setting_t *setting, const char *hint, const char *format, ...)
+void kd_schema_error(
+	struct kd_book *book, const config_setting_t *setting, const char *hint, const char *format, ...)
 {
 	char message[512], path[PATH_MAX_LEN];
 	va_list args;
@@ -68,8 +69,8 @@ void kd_schema_error(struct kd_book *book, const config_setting_t *setting, cons
 	vsnprintf(message, sizeof(message), format, args);
 	va_end(args);
 	path_of(setting, path, sizeof(path));
-	kd_diag(book->diags, KD_DIAG_ERROR, file_of(book, setting), (int)config_setting_source_line(setting), path, hint,
-		"%s", message);
+	kd_diag(book->diags, KD_DIAG_ERROR, file_of(book, setting), (int)config_setting_source_line(setting),
+		path, hint, "%s", message);
 }
 
 void kd_schema_fault(struct kd_book *book, const config_setting_t *setting, const struct kd_fault *fault)
@@ -94,8 +95,8 @@ static void spell(char *buf, size_t room, const char *words)
 	}
 }
 
-void kd_schema_unknown(struct kd_book *book, const config_setting_t *setting, const char *noun, const char *word,
-	const char *words)
+void kd_schema_unknown(struct kd_book *book, const config_setting_t *setting, const char *noun,
+	const char *word, const char *words)
 {
 	char *near = kd_did_you_mean(word, words);
 	char all[600], hint[640];
@@ -103,7 +104,8 @@ void kd_schema_unknown(struct kd_book *book, const config_setting_t *setting, co
 	spell(all, sizeof(all), words);
 	snprintf(hint, sizeof(hint), "known: %s", all[0] != '\0' ? all : "none yet");
 	if (near != NULL)
-		kd_schema_error(book, setting, hint, "unknown %s \"%.80s\" - did you mean \"%s\"?", noun, word, near);
+		kd_schema_error(
+			book, setting, hint, "unknown %s \"%.80s\" - did you mean \"%s\"?", noun, word, near);
 	else
 		kd_schema_error(book, setting, hint, "unknown %s \"%.80s\"", noun, word);
 	free(near);
@@ -200,7 +202,8 @@ static void unknown_key(struct kd_book *book, const config_setting_t *member, co
 	char *near;
 
 	for (const struct kd_key *k = keys; k->name != NULL && len < sizeof(words); k++)
-		len += (size_t)snprintf(words + len, sizeof(words) - len, "%s%s", len > 0 ? "|" : "", k->name);
+		len += (size_t)snprintf(
+			words + len, sizeof(words) - len, "%s%s", len > 0 ? "|" : "", k->name);
 	near = kd_did_you_mean(config_setting_name(member), words);
 	if (near != NULL) {
 		kd_schema_error(book, member, NULL, "unknown setting - did you mean \"%s\"?", near);
@@ -223,7 +226,8 @@ void kd_schema_check(struct kd_book *book, const config_setting_t *group, const 
 		if (k->name == NULL)
 			unknown_key(book, member, keys);
 		else if (!is_type(member, k->type))
-			kd_schema_error(book, member, NULL, "expected %s, not %s", type_wanted(k->type), type_found(member));
+			kd_schema_error(book, member, NULL, "expected %s, not %s", type_wanted(k->type),
+				type_found(member));
 		else if (is_empty(member, k->type))
 			kd_schema_error(book, member, NULL, "must not be empty");
 	}
@@ -250,12 +254,15 @@ unsigned int kd_schema_count(const config_setting_t *strings)
 {
 	if (strings == NULL)
 		return 0;
-	return config_setting_type(strings) == CONFIG_TYPE_STRING ? 1 : (unsigned int)config_setting_length(strings);
+	return config_setting_type(strings) == CONFIG_TYPE_STRING
+		       ? 1
+		       : (unsigned int)config_setting_length(strings);
 }
 
 const config_setting_t *kd_schema_element(const config_setting_t *strings, unsigned int i)
 {
-	return config_setting_type(strings) == CONFIG_TYPE_STRING ? strings : config_setting_get_elem(strings, i);
+	return config_setting_type(strings) == CONFIG_TYPE_STRING ? strings
+								  : config_setting_get_elem(strings, i);
 }
 
 int kd_schema_word(struct kd_book *book, const config_setting_t *setting, const char *noun, const char *words)
@@ -282,7 +289,8 @@ bool kd_schema_cut(const struct kd_book *book, const config_setting_t *setting)
 	return false;
 }
 
-static const char *scope_date(struct kd_book *book, const config_setting_t *group, const char *key, int32_t *day)
+static const char *scope_date(
+	struct kd_book *book, const config_setting_t *group, const char *key, int32_t *day)
 {
 	const config_setting_t *s = kd_schema_get(group, key, KD_TYPE_STRING);
 	struct kd_fault fault;
@@ -313,7 +321,8 @@ void kd_schema_scope(struct kd_book *book, const config_setting_t *group, struct
 	scope->until_text = scope_date(book, group, "until", &scope->until);
 	if (scope->since_text != NULL && scope->until_text != NULL && scope->since > scope->until)
 		kd_schema_error(book, kd_schema_get(group, "until", KD_TYPE_STRING), NULL,
-			"date order: until \"%s\" is before since \"%s\"", scope->until_text, scope->since_text);
+			"date order: until \"%s\" is before since \"%s\"", scope->until_text,
+			scope->since_text);
 	if (where == NULL)
 		return;
 	kd_schema_check(book, where, where_keys);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The walk over what libconfig parsed: libconfig accepts any key and any type, so each group is held against a table of
- * what may stand in it. Says what is wrong and goes on; readers then ask only for what has the right type.
+ * The walk over what libconfig parsed: libconfig accepts any key and any type, so each group is held against
+ * a table of what may stand in it. Says what is wrong and goes on; readers then ask only for what has the
+ * right type.
  */
 #ifndef KD_SCHEMA_H
 #define KD_SCHEMA_H
@@ -13,15 +14,15 @@
 enum kd_type {
 	KD_TYPE_STRING,
 	KD_TYPE_STRINGS, /* one string, or a list of them */
-	KD_TYPE_GROUP,   /* { ... } */
-	KD_TYPE_GROUPS,  /* ( { ... }, { ... } ) */
-	KD_TYPE_NUMBER,  /* a plain integer, or a string with a unit */
-	KD_TYPE_SCALAR,  /* anything that is one value */
+	KD_TYPE_GROUP,	 /* { ... } */
+	KD_TYPE_GROUPS,	 /* ( { ... }, { ... } ) */
+	KD_TYPE_NUMBER,	 /* a plain integer, or a string with a unit */
+	KD_TYPE_SCALAR,	 /* anything that is one value */
 };
 
 struct kd_key {
 	const char *name; /* NULL ends a table */
-	uint8_t type;     /* enum kd_type */
+	uint8_t type;	  /* enum kd_type */
 	bool required;
 };
 
@@ -43,12 +44,12 @@ const config_setting_t *kd_schema_element(const config_setting_t *strings, unsig
 struct kd_at kd_schema_at(struct kd_book *book, const config_setting_t *setting);
 
 /* A diagnostic at a setting. hint may be NULL. */
-void kd_schema_error(struct kd_book *book, const config_setting_t *setting, const char *hint, const char *format, ...)
-	__attribute__((format(printf, 4, 5)));
+void kd_schema_error(struct kd_book *book, const config_setting_t *setting, const char *hint,
+	const char *format, ...) __attribute__((format(printf, 4, 5)));
 void kd_schema_fault(struct kd_book *book, const config_setting_t *setting, const struct kd_fault *fault);
 /* "unknown NOUN "WORD"", with the nearest of words or all of them. */
-void kd_schema_unknown(struct kd_book *book, const config_setting_t *setting, const char *noun, const char *word,
-	const char *words);
+void kd_schema_unknown(struct kd_book *book, const config_setting_t *setting, const char *noun,
+	const char *word, const char *words);
 
 /* Copies into the book's memory; NULL sets no_memory. */
 const char *kd_schema_keep(struct kd_book *book, const char *text);
@@ -57,7 +58,8 @@ const char *kd_schema_keep(struct kd_book *book, const char *text);
 bool kd_schema_cut(const struct kd_book *book, const config_setting_t *setting);
 
 /* One word of a '|'-list: its index, or -1 with a diagnostic. */
-int kd_schema_word(struct kd_book *book, const config_setting_t *setting, const char *noun, const char *words);
+int kd_schema_word(
+	struct kd_book *book, const config_setting_t *setting, const char *noun, const char *words);
 
 /* since, until and where of a rule or a setting. */
 void kd_schema_scope(struct kd_book *book, const config_setting_t *group, struct kd_scope *scope);

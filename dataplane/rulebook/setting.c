@@ -14,7 +14,7 @@
 #include <string.h>
 
 const struct kd_setting_row kd_setting_rows[KD_SETTING_COUNT] = {
-#define X(symbol, key, kind, deflt, claim, help)                                                                       \
+#define X(symbol, key, kind, deflt, claim, help)                                                             \
 	{key, KD_UNIT_##kind, deflt, claim, help, offsetof(struct kd_settings, symbol)},
 	KD_SETTINGS(X)
 #undef X
@@ -41,16 +41,19 @@ static int value_of(struct kd_number *ret, unsigned int key, const char *text, s
 	return rc;
 }
 
-static void evidence_of(struct kd_book *book, const config_setting_t *group, struct kd_book_setting *st, bool ranged)
+static void evidence_of(
+	struct kd_book *book, const config_setting_t *group, struct kd_book_setting *st, bool ranged)
 {
 	kd_evidence_read(book, group, &st->evidence);
 	if (book->own != NULL)
 		return;
 	if (st->evidence.grade[KD_PART_NUMBERS] == KD_GRADE_COUNT)
-		kd_schema_error(book, group, "expected evidence = { numbers = [ ... ]; }, with claims or \"assumed\"",
+		kd_schema_error(book, group,
+			"expected evidence = { numbers = [ ... ]; }, with claims or \"assumed\"",
 			"a box number without a claim");
 	if (st->evidence.grade[KD_PART_NUMBERS] == KD_GRADE_ASSUMED && !ranged)
-		kd_schema_error(book, group, "expected \"VALUE UNIT (LO..HI)\"", "an assumed number without a range");
+		kd_schema_error(
+			book, group, "expected \"VALUE UNIT (LO..HI)\"", "an assumed number without a range");
 }
 
 static bool overlap(const struct kd_scope *a, const struct kd_scope *b)
@@ -61,8 +64,8 @@ static bool overlap(const struct kd_scope *a, const struct kd_scope *b)
 static void setting(struct kd_book *book, const config_setting_t *group)
 {
 	static const struct kd_key keys[] = {{"set", KD_TYPE_STRING, true}, {"value", KD_TYPE_NUMBER, true},
-		{"since", KD_TYPE_STRING, false}, {"until", KD_TYPE_STRING, false}, {"where", KD_TYPE_GROUP, false},
-		{"evidence", KD_TYPE_GROUP, false}, {NULL, 0, false}};
+		{"since", KD_TYPE_STRING, false}, {"until", KD_TYPE_STRING, false},
+		{"where", KD_TYPE_GROUP, false}, {"evidence", KD_TYPE_GROUP, false}, {NULL, 0, false}};
 	struct kd_number n = {.ranged = true};
 	struct kd_book_setting st = {0};
 	const config_setting_t *key, *value;
@@ -139,7 +142,8 @@ static void override(const struct kd_book *book, const char *text, struct kd_set
 	int found;
 
 	if (text[len] != '=') {
-		kd_diag(book->diags, KD_DIAG_ERROR, NULL, 0, "--set", "expected KEY=VALUE", "\"%.80s\" sets nothing", text);
+		kd_diag(book->diags, KD_DIAG_ERROR, NULL, 0, "--set", "expected KEY=VALUE",
+			"\"%.80s\" sets nothing", text);
 		return;
 	}
 	found = find(text, len);
@@ -152,7 +156,8 @@ static void override(const struct kd_book *book, const char *text, struct kd_set
 			for (int i = 0; i < KD_SETTING_COUNT; i++) {
 				size_t at = strlen(hint);
 
-				snprintf(hint + at, sizeof(hint) - at, "%s %s", i > 0 ? "," : "", kd_setting_rows[i].key);
+				snprintf(hint + at, sizeof(hint) - at, "%s %s", i > 0 ? "," : "",
+					kd_setting_rows[i].key);
 			}
 		}
 		free(near);
@@ -160,8 +165,9 @@ static void override(const struct kd_book *book, const char *text, struct kd_set
 		return;
 	}
 	if (value_of(&n, (unsigned int)found, text + len + 1, &fault) < 0) {
-		kd_diag(book->diags, KD_DIAG_ERROR, NULL, 0, "--set", fault.hint[0] != '\0' ? fault.hint : NULL, "%s: %s",
-			kd_setting_rows[found].key, fault.message);
+		kd_diag(book->diags, KD_DIAG_ERROR, NULL, 0, "--set",
+			fault.hint[0] != '\0' ? fault.hint : NULL, "%s: %s", kd_setting_rows[found].key,
+			fault.message);
 		return;
 	}
 	put(ret, (unsigned int)found, n.value);

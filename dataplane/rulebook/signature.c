@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Reads payload signatures and runs each one's own samples through it: what it must match and what it must not.
+ * Reads payload signatures and runs each one's own samples through it: what it must match and what it must
+ * not.
  */
 #include "rulebook/claims.h"
 #include "rulebook/schema.h"
@@ -64,7 +65,8 @@ static void samples(struct kd_book *book, const config_setting_t *list, const st
 			return;
 		}
 		if (rc < 0) {
-			kd_schema_error(book, e, "expected pairs of hex digits", "\"%.80s\" is not hex", text);
+			kd_schema_error(
+				book, e, "expected pairs of hex digits", "\"%.80s\" is not hex", text);
 			continue;
 		}
 		if (patterns != NULL) {
@@ -77,7 +79,8 @@ static void samples(struct kd_book *book, const config_setting_t *list, const st
 	}
 }
 
-/* Compiles the pattern alone, so that one bad signature says so for itself; false when it does not compile. */
+/* Compiles the pattern alone, so that one bad signature says so for itself; false when it does not compile.
+ */
 static bool try_out(struct kd_book *book, const config_setting_t *group, const config_setting_t *pattern)
 {
 	const char *expr = config_setting_get_string(pattern);
@@ -95,8 +98,10 @@ static bool try_out(struct kd_book *book, const config_setting_t *group, const c
 		rc = kd_scratch_new(&scratch, patterns, NULL);
 	if (rc == -ENOMEM)
 		book->no_memory = true;
-	samples(book, kd_schema_get(group, "must", KD_TYPE_STRINGS), rc == 0 ? patterns : NULL, scratch, true);
-	samples(book, kd_schema_get(group, "must_not", KD_TYPE_STRINGS), rc == 0 ? patterns : NULL, scratch, false);
+	samples(book, kd_schema_get(group, "must", KD_TYPE_STRINGS), rc == 0 ? patterns : NULL, scratch,
+		true);
+	samples(book, kd_schema_get(group, "must_not", KD_TYPE_STRINGS), rc == 0 ? patterns : NULL, scratch,
+		false);
 	kd_scratch_free(scratch);
 	kd_patterns_free(patterns);
 	return rc == 0;
@@ -104,8 +109,9 @@ static bool try_out(struct kd_book *book, const config_setting_t *group, const c
 
 static void signature(struct kd_book *book, const config_setting_t *group)
 {
-	static const struct kd_key keys[] = {{"id", KD_TYPE_STRING, true}, {"transport", KD_TYPE_STRING, true},
-		{"pattern", KD_TYPE_STRING, true}, {"must", KD_TYPE_STRINGS, true}, {"must_not", KD_TYPE_STRINGS, true},
+	static const struct kd_key keys[] = {{"id", KD_TYPE_STRING, true},
+		{"transport", KD_TYPE_STRING, true}, {"pattern", KD_TYPE_STRING, true},
+		{"must", KD_TYPE_STRINGS, true}, {"must_not", KD_TYPE_STRINGS, true},
 		{"evidence", KD_TYPE_GROUP, false}, {NULL, 0, false}};
 	static const uint8_t transports[] = {
 		KD_TRANSPORT_TCP, KD_TRANSPORT_UDP, KD_TRANSPORT_TCP | KD_TRANSPORT_UDP};
@@ -120,7 +126,8 @@ static void signature(struct kd_book *book, const config_setting_t *group)
 	sg.at = kd_schema_at(book, group);
 	kd_evidence_read(book, group, &sg.evidence);
 	if (book->own == NULL && !sg.evidence.real[KD_PART_MATCH])
-		kd_schema_error(book, group, "expected evidence = { match = [ ... ]; }", "a signature without a claim");
+		kd_schema_error(book, group, "expected evidence = { match = [ ... ]; }",
+			"a signature without a claim");
 	s = kd_schema_get(group, "transport", KD_TYPE_STRING);
 	word = s != NULL ? kd_schema_word(book, s, "transport", "tcp|udp|any") : -1;
 	sg.transports = word >= 0 ? transports[word] : 0;
@@ -131,7 +138,8 @@ static void signature(struct kd_book *book, const config_setting_t *group)
 	for (unsigned int i = 0; i < book->nsignatures; i++) {
 		if (strcmp(book->signatures[i].id, id) != 0)
 			continue;
-		snprintf(hint, sizeof(hint), "first at %s:%d", book->signatures[i].at.file, book->signatures[i].at.line);
+		snprintf(hint, sizeof(hint), "first at %s:%d", book->signatures[i].at.file,
+			book->signatures[i].at.line);
 		kd_schema_error(book, group, hint, "double id: signature \"%.80s\"", id);
 		return;
 	}

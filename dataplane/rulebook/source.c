@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Reads files with libconfig. It looks at each text once more by itself, because libconfig 1.5 cuts an integer beyond
- * 32 bits without a word.
+ * Reads files with libconfig. It looks at each text once more by itself, because libconfig 1.5 cuts an
+ * integer beyond 32 bits without a word.
  */
 #include "rulebook/source.h"
 
@@ -31,8 +31,8 @@ struct scan {
 
 static void cut(struct kd_book *book, const char *path, int line, const char *text)
 {
-	kd_diag(book->diags, KD_DIAG_ERROR, path, line, NULL, "write it as a string with its unit: \"3 Gbit/s\"",
-		"%s does not fit in 32 bits", text);
+	kd_diag(book->diags, KD_DIAG_ERROR, path, line, NULL,
+		"write it as a string with its unit: \"3 Gbit/s\"", "%s does not fit in 32 bits", text);
 	book->cuts = kd_arena_grow(book->arena, book->cuts, book->ncuts, sizeof(*book->cuts));
 	if (book->cuts == NULL) {
 		book->no_memory = true;
@@ -60,7 +60,8 @@ static int integer(struct kd_book *book, const char *path, int line, FILE *file,
 		else if (value < 1ull << 40)
 			value = value * (unsigned int)base + (unsigned int)digit;
 		c = fgetc(file);
-	} while (isdigit(c) || (len == 1 && text[0] == '0' && tolower(c) == 'x') || (base == 16 && isxdigit(c)));
+	} while (isdigit(c) || (len == 1 && text[0] == '0' && tolower(c) == 'x') ||
+		 (base == 16 && isxdigit(c)));
 	text[len] = '\0';
 	if (c != 'L' && c != '.' && c != 'e' && c != 'E' && value > (base == 16 ? UINT32_MAX : INT32_MAX))
 		cut(book, path, line, text);
@@ -171,8 +172,8 @@ void kd_source_file(struct kd_book *book, const char *path, struct kd_source ***
 	if (config_read_file(&s->config, path) != CONFIG_TRUE) {
 		const char *at = config_error_file(&s->config);
 
-		kd_diag(book->diags, KD_DIAG_ERROR, at != NULL ? at : path, config_error_line(&s->config), NULL, NULL,
-			"%s", config_error_text(&s->config));
+		kd_diag(book->diags, KD_DIAG_ERROR, at != NULL ? at : path, config_error_line(&s->config),
+			NULL, NULL, "%s", config_error_text(&s->config));
 		config_destroy(&s->config);
 		free(s);
 		return;
@@ -205,8 +206,8 @@ void kd_source_folder(struct kd_book *book, const char *path, bool must, struct 
 	if (dir == NULL) {
 		if (must || errno != ENOENT)
 			kd_diag(book->diags, KD_DIAG_ERROR, path, 0, NULL,
-				"--policies or KORDON_POLICIES names the folder of policies", "cannot be read: %s",
-				strerror(errno));
+				"--policies or KORDON_POLICIES names the folder of policies",
+				"cannot be read: %s", strerror(errno));
 		return;
 	}
 	while ((e = readdir(dir)) != NULL) {

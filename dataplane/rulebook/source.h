@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Files of a rulebook: which they are, and their libconfig trees. A file that cannot be parsed is reported and left out;
- * the others go on.
+ * Files of a rulebook: which they are, and their libconfig trees. A file that cannot be parsed is reported
+ * and left out; the others go on.
  */
 #ifndef KD_SOURCE_H
 #define KD_SOURCE_H
@@ -16,7 +16,8 @@ struct kd_source {
 	struct kd_source *next;
 };
 
-/* Appends one file, or all *.cfg of a folder in order of name, to the list that ends at **tail; moves *tail. */
+/* Appends one file, or all *.cfg of a folder in order of name, to the list that ends at **tail; moves *tail.
+ */
 void kd_source_file(struct kd_book *book, const char *path, struct kd_source ***tail);
 void kd_source_folder(struct kd_book *book, const char *path, bool must, struct kd_source ***tail);
 void kd_sources_free(struct kd_source *list);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Reads name terms; a regex is tried on Hyperscan where it stands, so that the error has a place. Which names share a
- * set is decided in compile.c.
+ * Reads name terms; a regex is tried on Hyperscan where it stands, so that the error has a place. Which names
+ * share a set is decided in compile.c.
  */
 #include "rulebook/term.h"
 
@@ -29,7 +29,8 @@ static int bad(struct kd_fault *fault, const char *hint, const char *text, size_
 }
 
 /* Labels of [at, at + len), where * and ? may stand if `glob`. */
-static int check_host(const char *at, size_t len, bool glob, const char *text, size_t text_len, struct kd_fault *fault)
+static int check_host(
+	const char *at, size_t len, bool glob, const char *text, size_t text_len, struct kd_fault *fault)
 {
 	char hint[80];
 	size_t label = 0;
@@ -51,7 +52,8 @@ static int check_host(const char *at, size_t len, bool glob, const char *text, s
 			if (at[i] > 0x20 && at[i] < 0x7f)
 				snprintf(hint, sizeof(hint), "'%c' cannot stand in one", at[i]);
 			else
-				snprintf(hint, sizeof(hint), "a space or control character cannot stand in one");
+				snprintf(hint, sizeof(hint),
+					"a space or control character cannot stand in one");
 			return bad(fault, hint, text, text_len);
 		}
 		if (++label > LABEL_MAX)
@@ -95,7 +97,8 @@ static const char *glob_expr(struct kd_arena *arena, const char *glob, size_t le
 	return expr;
 }
 
-int kd_term_parse(struct kd_name *ret, struct kd_arena *arena, const char *text, size_t len, struct kd_fault *fault)
+int kd_term_parse(
+	struct kd_name *ret, struct kd_arena *arena, const char *text, size_t len, struct kd_fault *fault)
 {
 	struct kd_name n = {.what = KD_NAME_SELF | KD_NAME_BELOW};
 	size_t mark = 0, host_len;
@@ -119,7 +122,8 @@ int kd_term_parse(struct kd_name *ret, struct kd_arena *arena, const char *text,
 	host_len = len - mark;
 	if (memchr(n.text + mark, '*', host_len) != NULL || memchr(n.text + mark, '?', host_len) != NULL) {
 		if (n.what == KD_NAME_SELF)
-			return kd_fault(fault, "a pattern is always held against the whole name: leave the ^ out",
+			return kd_fault(fault,
+				"a pattern is always held against the whole name: leave the ^ out",
 				"\"%.*s\" is both exact and a pattern", shown(len), text);
 		rc = check_host(n.text, len, true, text, len, fault);
 		if (rc < 0)
@@ -171,8 +175,8 @@ static void add(struct kd_book *book, struct kd_name_list *list, const struct kd
 }
 
 /* One line of a list file, its comment and blanks already gone. */
-static void list_line(struct kd_book *book, struct kd_name_list *list, const char *path, int line, const char *text,
-	size_t len)
+static void list_line(struct kd_book *book, struct kd_name_list *list, const char *path, int line,
+	const char *text, size_t len)
 {
 	struct kd_fault fault;
 	struct kd_name name;
@@ -183,8 +187,8 @@ static void list_line(struct kd_book *book, struct kd_name_list *list, const cha
 	if (rc == -ENOMEM)
 		book->no_memory = true;
 	else if (rc < 0)
-		kd_diag(book->diags, KD_DIAG_ERROR, path, line, NULL, fault.hint[0] != '\0' ? fault.hint : NULL, "%s",
-			fault.message);
+		kd_diag(book->diags, KD_DIAG_ERROR, path, line, NULL,
+			fault.hint[0] != '\0' ? fault.hint : NULL, "%s", fault.message);
 	else
 		add(book, list, &name);
 }
@@ -240,7 +244,8 @@ static const struct kd_name_list *list_get(struct kd_book *book, const config_se
 		goto no_memory;
 	file = list_name_ok(name) ? fopen(path, "re") : NULL;
 	if (file == NULL) {
-		kd_schema_error(book, at, list_name_ok(name) ? path : "letters, digits, - and _ make a list's name",
+		kd_schema_error(book, at,
+			list_name_ok(name) ? path : "letters, digits, - and _ make a list's name",
 			"unknown list \"@%.80s\"", name);
 		return NULL;
 	}

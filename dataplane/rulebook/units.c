@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A number is read as an integer and a count of decimals, so that "0.1 s" is 100000000 ns and nothing else; what a unit
- * cannot express exactly is an error. Which numbers a rule may hold is the schema's business.
+ * A number is read as an integer and a count of decimals, so that "0.1 s" is 100000000 ns and nothing else;
+ * what a unit cannot express exactly is an error. Which numbers a rule may hold is the schema's business.
  */
 #include "rulebook/units.h"
 
@@ -44,10 +44,10 @@ static const struct kind {
 	[KD_UNIT_DURATION] = {"a duration", "expected a number and one of ns, us, ms, s, min, h, d",
 		"ns|us|ms|s|min|h|d", durations, "1 ns", 3650 * 86400000000000ull, "3650 d"},
 	[KD_UNIT_SHARE] = {"a share", "expected a number and %", "%", shares, "", UINT64_MAX, "100 %"},
-	[KD_UNIT_COUNT] = {"a count", "expected a whole number, with pkt or nothing behind it", "pkt", counts, "1 pkt",
-		UINT32_MAX, "4294967295"},
-	[KD_UNIT_BYTES] = {"a size", "expected a number and one of B, kB, MB (decimal)", "B|kB|MB", sizes, "1 B",
-		1000000000000ull, "1000000 MB"},
+	[KD_UNIT_COUNT] = {"a count", "expected a whole number, with pkt or nothing behind it", "pkt", counts,
+		"1 pkt", UINT32_MAX, "4294967295"},
+	[KD_UNIT_BYTES] = {"a size", "expected a number and one of B, kB, MB (decimal)", "B|kB|MB", sizes,
+		"1 B", 1000000000000ull, "1000000 MB"},
 	[KD_UNIT_RATE] = {"a rate", "expected a number and one of bit/s, kbit/s, Mbit/s, Gbit/s",
 		"bit/s|kbit/s|Mbit/s|Gbit/s", rates, "1 bit/s", 1000000000000ull, "1000 Gbit/s"},
 };
@@ -171,8 +171,8 @@ static int shown(size_t len)
 	return len < 80 ? (int)len : 80;
 }
 
-static int not_one(unsigned int kind, const struct kd_cur *whole, const struct decimal *d, const uint8_t *word,
-	size_t word_len, struct kd_fault *fault)
+static int not_one(unsigned int kind, const struct kd_cur *whole, const struct decimal *d,
+	const uint8_t *word, size_t word_len, struct kd_fault *fault)
 {
 	const struct kind *k = &kinds[kind];
 	size_t len = kd_cur_left(whole);
@@ -206,8 +206,8 @@ static int quantity(struct kd_cur *c, unsigned int kind, const struct kd_cur *wh
 
 	rc = decimal(c, &d);
 	if (rc == -ERANGE)
-		return kd_fault(fault, "at most 18 digits can be kept exactly", "\"%.*s\" has too many digits",
-			shown(kd_cur_left(whole)), (const char *)whole->p);
+		return kd_fault(fault, "at most 18 digits can be kept exactly",
+			"\"%.*s\" has too many digits", shown(kd_cur_left(whole)), (const char *)whole->p);
 	if (rc < 0)
 		return not_one(kind, whole, &d, word, word_len, fault);
 	word = unit_word(c, &word_len);
@@ -217,11 +217,11 @@ static int quantity(struct kd_cur *c, unsigned int kind, const struct kd_cur *wh
 		return not_one(kind, whole, &d, word, word_len, fault);
 	rc = scaled(ret, kind, &d, found);
 	if (rc == -EDOM)
-		return kd_fault(fault, NULL, "\"%.*s\" is finer than %s", shown(kd_cur_left(whole)), (const char *)whole->p,
-			k->finest);
+		return kd_fault(fault, NULL, "\"%.*s\" is finer than %s", shown(kd_cur_left(whole)),
+			(const char *)whole->p, k->finest);
 	if (rc < 0)
-		return kd_fault(fault, NULL, "\"%.*s\" is more than %s", shown(kd_cur_left(whole)), (const char *)whole->p,
-			k->max_text);
+		return kd_fault(fault, NULL, "\"%.*s\" is more than %s", shown(kd_cur_left(whole)),
+			(const char *)whole->p, k->max_text);
 	*u = found;
 	return 0;
 }
@@ -249,11 +249,12 @@ static int range(struct kd_cur *c, unsigned int kind, const struct kd_cur *whole
 	n->ranged = true;
 	return 0;
 shape:
-	return kd_fault(fault, "expected VALUE UNIT (LO..HI), as in \"10 min (5..15)\"", "\"%.*s\" has no proper range",
-		shown(kd_cur_left(whole)), (const char *)whole->p);
+	return kd_fault(fault, "expected VALUE UNIT (LO..HI), as in \"10 min (5..15)\"",
+		"\"%.*s\" has no proper range", shown(kd_cur_left(whole)), (const char *)whole->p);
 }
 
-int kd_units_parse(struct kd_number *ret, unsigned int kind, const char *text, size_t len, struct kd_fault *fault)
+int kd_units_parse(
+	struct kd_number *ret, unsigned int kind, const char *text, size_t len, struct kd_fault *fault)
 {
 	struct kd_cur whole = kd_cur((const uint8_t *)text, len), c = whole;
 	/* A count needs no unit; everything else does. */
@@ -274,8 +275,8 @@ int kd_units_parse(struct kd_number *ret, unsigned int kind, const char *text, s
 	}
 	spaces(&c);
 	if (kd_cur_left(&c) > 0)
-		return kd_fault(fault, "expected VALUE UNIT (LO..HI)", "\"%.*s\" has something behind its end", shown(len),
-			text);
+		return kd_fault(fault, "expected VALUE UNIT (LO..HI)",
+			"\"%.*s\" has something behind its end", shown(len), text);
 	if (n.lo > n.hi)
 		return kd_fault(fault, NULL, "\"%.*s\" has its range upside down", shown(len), text);
 	if (n.value < n.lo || n.value > n.hi)
@@ -301,7 +302,8 @@ void kd_units_text(char buf[KD_UNITS_TEXT], unsigned int kind, uint64_t value)
 		if (fraction == 0)
 			snprintf(buf, KD_UNITS_TEXT, "%" PRIu64 " %%", millionths / 1000000);
 		else
-			snprintf(buf, KD_UNITS_TEXT, "%" PRIu64 ".%0*" PRIu64 " %%", millionths / 1000000, width, fraction);
+			snprintf(buf, KD_UNITS_TEXT, "%" PRIu64 ".%0*" PRIu64 " %%", millionths / 1000000,
+				width, fraction);
 		return;
 	}
 	for (const struct unit *u = best; u->name != NULL && value != 0; u++)

@@ -459,7 +459,7 @@ static void test_table_full(void **state)
 	}
 	run_on(e, f, 7, 0, &r);
 	assert_int_equal(r.count.flows_new, 2);
-	assert_int_equal(r.count.flows_refused, 2 * 5);
+	assert_int_equal(r.count.untracked, 2 * 5);
 	/* Still deciding: all four hellos are recognised; two flows are remembered, so two answers are cut.
 	 */
 	assert_int_equal(count_of(&r, KD_EVENT_VERDICT, "reset.armed"), 4);
