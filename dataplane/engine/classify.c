@@ -14,6 +14,7 @@ void kd_classify(struct kd_step *s)
 	for (unsigned int i = 0; i < KD_PROTOCOL_COUNT; i++) {
 		const struct kd_protocol *p = kd_protocols[i];
 		enum kd_parse got;
+		uint32_t len;
 
 		if ((p->transports & transport) == 0)
 			continue;
@@ -21,7 +22,8 @@ void kd_classify(struct kd_step *s)
 		s->app.scratch_len = 0;
 		for (unsigned int f = 0; f < KD_FIELDS_MAX; f++)
 			s->app.field[f] = (struct kd_app_field){.p = NULL};
-		got = p->parse(payload, s->view->payload_len, &s->app);
+		len = s->view->payload_len < p->budget_bytes ? s->view->payload_len : p->budget_bytes;
+		got = p->parse(payload, len, &s->app);
 		if (got == KD_MATCH) {
 			s->app_index = (uint8_t)i;
 			s->flow->app = i + 1;
@@ -30,7 +32,8 @@ void kd_classify(struct kd_step *s)
 			return;
 		}
 		if (got == KD_NEED_MORE && almost == 0)
-			almost = KD_REASON_PROTOCOL(i, s->app.why);
+			almost = len < p->budget_bytes ? KD_REASON_PROTOCOL(i, s->app.why)
+						       : KD_REASON_CLASSIFY_BYTES;
 	}
 	s->reason = almost != 0 ? almost : KD_REASON_CLASSIFY_UNKNOWN;
 }

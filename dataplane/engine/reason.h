@@ -44,6 +44,7 @@
 	X(CLASSIFY_UNKNOWN, "classify.unknown", "no protocol recognises this payload; more is looked at")    \
 	X(CLASSIFY_BUDGET, "classify.budget_spent",                                                          \
 		"nothing recognised within the inspection budget; given up")                                 \
+	X(CLASSIFY_BYTES, "classify.too_long", "begins like a protocol and does not end within its bytes")   \
 	X(DECIDE_NO_RULE, "decide.no_rule", "recognised, and no rule matches")                               \
 	X(DECIDE_MISSED, "decide.missed", "a trigger that the box missed by chance, as real ones do")        \
 	X(DECIDE_PENDING, "decide.pending",                                                                  \

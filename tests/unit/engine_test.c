@@ -554,6 +554,30 @@ static void test_miss(void **state)
 	feed_free(f);
 }
 
+/* A head that does not end within HTTP's 8 KB is not waited for; one byte less of it is "need more". */
+static void test_byte_budget(void **state)
+{
+	struct who w = {.client = 0xc6120002, .server = 0xcb00710a, .port = 40000};
+	struct feed *f = calloc(1, sizeof(*f));
+	struct kd_engine *e = engine(4, 64);
+	uint8_t head[9000];
+	struct result r;
+
+	(void)state;
+	memset(head, 'a', sizeof(head));
+	memcpy(head, "GET / HTTP/1.1\r\nX: ", 19);
+	memcpy(head + 8300, "\r\nHost: x.example\r\n\r\n", 21);
+	add(f, &w, KD_INSIDE, T0, KD_TCP_ACK, 1, head, 8321);
+	add(f, &w, KD_INSIDE, T0, KD_TCP_ACK, 1, head, 8191);
+	run_on(e, f, 32, 0, &r);
+	assert_int_equal(r.count.reasons[KD_REASON_CLASSIFY_BYTES], 1);
+	assert_int_equal(r.count.reasons[KD_REASON_CLASSIFY_UNKNOWN], 0);
+	assert_int_equal(count_of(&r, KD_EVENT_APP, NULL), 0);
+	result_free(&r);
+	kd_engine_free(e);
+	feed_free(f);
+}
+
 static void test_unbalanced_says_which(void **state)
 {
 	struct kd_counters c = {.in = {3, 2}, .fates = {[KD_EMIT] = 4, [KD_DROP] = 1}};
@@ -630,6 +654,7 @@ int main(void)
 		cmocka_unit_test(test_ring_full),
 		cmocka_unit_test(test_thousand_engines),
 		cmocka_unit_test(test_miss),
+		cmocka_unit_test(test_byte_budget),
 		cmocka_unit_test(test_unbalanced_says_which),
 		cmocka_unit_test(test_reason_names),
 		cmocka_unit_test(test_bad_config),
