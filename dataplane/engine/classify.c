@@ -32,8 +32,10 @@ void kd_classify(struct kd_step *s)
 			return;
 		}
 		if (got == KD_NEED_MORE && almost == 0)
-			almost = len < p->budget_bytes ? KD_REASON_PROTOCOL(i, s->app.why)
-						       : KD_REASON_CLASSIFY_BYTES;
+			almost = s->view->payload_len < s->view->payload_wire_len
+					 ? KD_REASON_TRUNCATED_CAPTURE
+				 : len < p->budget_bytes ? KD_REASON_PROTOCOL(i, s->app.why)
+							 : KD_REASON_CLASSIFY_BYTES;
 	}
 	s->reason = almost != 0 ? almost : KD_REASON_CLASSIFY_UNKNOWN;
 }

@@ -51,6 +51,12 @@ static void fix_pppoe(uint8_t *data, const struct kd_view *v, size_t ip_end)
 		kd_put16(data + v->pppoe_off, (uint16_t)(ip_end - v->pppoe_off - 2));
 }
 
+/* Cooked captures: 0 = sent to us, 4 = sent by us; a packet between others stays one. */
+static uint8_t turned_type(uint8_t type)
+{
+	return type == 0 || type == 4 ? type ^ 4 : type;
+}
+
 /* The link header of an answer that goes back: as if the receiver had sent it. */
 static void turn_link(uint8_t *data, unsigned int link)
 {
@@ -61,11 +67,10 @@ static void turn_link(uint8_t *data, unsigned int link)
 		memcpy(data, data + MAC_LEN, MAC_LEN);
 		memcpy(data + MAC_LEN, mac, MAC_LEN);
 	}
-	/* Cooked captures: 0 = sent to us, 4 = sent by us. */
 	if (link == KD_LINK_SLL)
-		data[1] ^= 4;
+		data[1] = turned_type(data[1]);
 	if (link == KD_LINK_SLL2)
-		data[10] ^= 4;
+		data[10] = turned_type(data[10]);
 }
 
 static size_t pad(uint8_t *data, size_t len, size_t room, unsigned int link)
@@ -76,8 +81,12 @@ static size_t pad(uint8_t *data, size_t len, size_t room, unsigned int link)
 	return ETH_MIN_LEN;
 }
 
-/* IPv4 without options or IPv6 without extension headers, carrying one TCP header; returns the header's
- * length. */
+/*
+ * IPv4 without options or IPv6 without extension headers, carrying one TCP header; returns the header's
+ * length. No source tells what a box puts into the fields it need not copy: TTL, DSCP and DF as the
+ * trigger's, identification and window 0 are assumed. What belongs to one direction only (ECN marks, the flow
+ * label) does not go back.
+ */
 static size_t craft_ip(uint8_t *l3, const uint8_t *from, const struct kd_view *v, enum kd_craft_way way)
 {
 	const uint8_t *src = way == KD_CRAFT_BACK ? v->dst : v->src;
@@ -88,6 +97,8 @@ static size_t craft_ip(uint8_t *l3, const uint8_t *from, const struct kd_view *v
 		l3[0] = 0x45;
 		kd_put16(l3 + 2, IP4_LEN + TCP_LEN);
 		kd_put16(l3 + 4, 0);
+		if (way == KD_CRAFT_BACK)
+			l3[1] &= 0xfc;
 		l3[9] = KD_PROTO_TCP;
 		memcpy(l3 + 12, src, 4);
 		memcpy(l3 + 16, dst, 4);
@@ -96,6 +107,8 @@ static size_t craft_ip(uint8_t *l3, const uint8_t *from, const struct kd_view *v
 	}
 	memcpy(l3, from, IP6_LEN);
 	kd_put16(l3 + 4, TCP_LEN);
+	if (way == KD_CRAFT_BACK)
+		kd_put32(l3, kd_get32(l3) & 0xffc00000);
 	l3[6] = KD_PROTO_TCP;
 	memcpy(l3 + 8, src, 16);
 	memcpy(l3 + 24, dst, 16);

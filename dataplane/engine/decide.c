@@ -76,7 +76,7 @@ static bool misses(const struct kd_step *s, const struct kd_rule *r)
 static void pass(struct kd_step *s, uint16_t reason)
 {
 	s->reason = reason;
-	s->flow->reason = reason;
+	kd_flow_note(s->flow, reason);
 	s->flow->flags |= KD_FLOW_DECIDED;
 }
 
@@ -90,16 +90,18 @@ void kd_decide(struct kd_step *s)
 		if (s->app_index != KD_APP_NONE)
 			pass(s, KD_REASON_DECIDE_NO_RULE);
 		else
-			f->reason = s->reason;
+			kd_flow_note(f, s->reason);
 		return;
 	}
 	r = &s->e->policy->rules[found];
-	f->rule = found;
 	if (r->pending != NULL || misses(s, r)) {
+		if ((f->flags & KD_FLOW_BIT) == 0)
+			f->rule = found;
 		pass(s, r->pending != NULL ? KD_REASON_DECIDE_PENDING : KD_REASON_DECIDE_MISSED);
 		kd_record_verdict(s, found, s->reason);
 		return;
 	}
+	f->rule = found;
 	f->flags |= KD_FLOW_DECIDED | KD_FLOW_ACTING;
 	f->held.until_ns = r->residual_ns != 0 ? s->now_ns + r->residual_ns : 0;
 	memset(f->held.state, 0, sizeof(f->held.state));

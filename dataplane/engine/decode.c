@@ -175,6 +175,9 @@ static uint16_t extension(struct walk *w, uint8_t type)
 	kd_cur_skip(&w->c, length - 8);
 	if (w->c.bad || start + length > w->wire_end)
 		return cut(w, start + length, KD_REASON_DECODE_EXT_HEADERS);
+	/* Routed through others yet: the last destination stands in there, and so does the checksum's. */
+	if (type == 43 && h[3] != 0)
+		return KD_REASON_DECODE_ROUTED;
 	w->v->ip_proto = h[0];
 	/* Offset 0 and nothing to follow is an atomic fragment, RFC 6946: a whole datagram. */
 	if (type == 44)

@@ -35,6 +35,8 @@ void kd_enforce(struct kd_step *s, bool trigger)
 		f->flags |= KD_FLOW_FORGED | KD_FLOW_BIT;
 	if (a.fate != KD_EMIT || a.forged || (f->flags & KD_FLOW_BIT) == 0)
 		f->reason = a.reason;
+	if (a.done)
+		f->held.until_ns = 0; /* a residual of nothing is not promised */
 	if (trigger)
 		kd_record_verdict(s, f->rule, a.reason);
 	if (a.done)

@@ -125,14 +125,10 @@ static void step(struct kd_engine *e, struct kd_pkt *pkt, unsigned int i, struct
 
 static void tick(struct kd_engine *e, uint64_t time_ns)
 {
-	if (!e->started) {
-		e->started = true;
-		e->base_ns = time_ns;
-	}
-	if (time_ns > kd_abs(e, e->now_ns))
-		e->now_ns = time_ns - e->base_ns;
-	if (e->now_ns > KD_TIME_MAX_NS)
-		e->now_ns = KD_TIME_MAX_NS;
+	if (time_ns > KD_TIME_MAX_NS)
+		time_ns = KD_TIME_MAX_NS;
+	if (time_ns > e->now_ns)
+		e->now_ns = time_ns;
 }
 
 void kd_engine_burst(struct kd_engine *e, struct kd_pkt *pkts, unsigned int n, struct kd_out *out)

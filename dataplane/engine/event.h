@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Fixed-size records that the engine writes into its ring and somebody else formats. Shapes only;
- * report/json.c turns them into eve-like JSON lines. Records sort by (time_ns, number, box, n), which no
- * burst size or worker count moves.
+ * report/json.c turns them into eve-like JSON lines. Records sort by (time_ns, number, box, n, flow_id),
+ * which no burst size or worker count moves.
  */
 #ifndef KD_EVENT_H
 #define KD_EVENT_H
@@ -20,6 +20,7 @@ enum kd_outcome { KD_OUTCOME_PASSED, KD_OUTCOME_DEGRADED, KD_OUTCOME_BLOCKED, KD
 #define KD_NUMBER_END UINT64_MAX
 #define KD_APP_NONE 0xff
 #define KD_FIELDS_MAX 6
+#define KD_FIELD_ABSENT 0xffff
 #define KD_EVENT_TEXT 512
 
 /* Addresses are of the inside and the outside end (index enum kd_side); IPv4 in the first four bytes. */
@@ -35,7 +36,7 @@ struct kd_tuple {
 /* One field of a recognised protocol; its name and kind stand in the protocol's manifest at the same index.
  */
 struct kd_event_field {
-	uint16_t off, len; /* into text; len 0xffff = absent */
+	uint16_t off, len; /* into text; len KD_FIELD_ABSENT = not there */
 	uint32_t num;	   /* KD_FIELD_HEX16: the value */
 };
 

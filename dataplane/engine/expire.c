@@ -45,7 +45,7 @@ void kd_flow_end(
 
 static void end_idle(struct kd_engine *e, struct kd_flow *f)
 {
-	kd_flow_end(e, f, KD_REASON_FLOW_IDLE, kd_abs(e, dies_ns(e, f)), 0, (uint32_t)kd_flow_id(e, f));
+	kd_flow_end(e, f, KD_REASON_FLOW_IDLE, dies_ns(e, f), 0, (uint32_t)kd_flow_id(e, f));
 }
 
 /* A SYN that begins another connection on a tuple that nothing has hold of: the last one closed, or its ISN
@@ -101,6 +101,13 @@ static void stand_in(struct kd_step *s)
 	f->reason = KD_REASON_FLOW_TABLE_FULL;
 }
 
+static uint64_t add_bytes(uint64_t bytes, uint32_t more)
+{
+	const uint64_t most = (1ull << 40) - 1;
+
+	return bytes + more < most ? bytes + more : most;
+}
+
 static void note(struct kd_step *s)
 {
 	struct kd_flow *f = s->flow;
@@ -108,9 +115,9 @@ static void note(struct kd_step *s)
 	f->last_ns = s->now_ns;
 	f->pkts[s->pkt->side] += f->pkts[s->pkt->side] != UINT32_MAX;
 	if (s->pkt->side == KD_INSIDE)
-		f->bytes_inside += s->pkt->wire_len;
+		f->bytes_inside = add_bytes(f->bytes_inside, s->pkt->wire_len);
 	else
-		f->bytes_outside += s->pkt->wire_len;
+		f->bytes_outside = add_bytes(f->bytes_outside, s->pkt->wire_len);
 	if (f->proto == KD_PROTO_TCP && (s->view->tcp_flags & (KD_TCP_FIN | KD_TCP_RST)) != 0)
 		f->flags |= KD_FLOW_CLOSED;
 }
@@ -127,6 +134,56 @@ static void let_go(struct kd_step *s)
 	memset(&f->open, 0, sizeof(f->open));
 	memset(f->held.state, 0, sizeof(f->held.state));
 	kd_record_verdict(s, rule, KD_REASON_DECIDE_RESIDUAL_OVER);
+}
+
+/*
+ * Room in a full pool: ends one flow that died unnoticed, so that dead flows never cost a live one its place
+ * and the sweep's pace stays invisible. A look around that finds none is not repeated before the earliest
+ * death it saw.
+ */
+static bool make_room(struct kd_engine *e, unsigned int v6)
+{
+	struct kd_flow_pool *p = &e->table.pool[v6];
+	uint64_t earliest = KD_TIME_MAX_NS;
+
+	if (e->now_ns < p->none_dies_ns)
+		return false;
+	for (uint32_t n = 0; n < p->top; n++) {
+		struct kd_flow *f;
+		uint64_t dies;
+
+		p->scan = p->scan >= p->top ? 1 : p->scan + 1;
+		f = kd_flow_entry(p, v6, p->scan);
+		dies = dies_ns(e, f);
+		if (e->now_ns >= dies) {
+			end_idle(e, f);
+			return true;
+		}
+		if (dies < earliest)
+			earliest = dies;
+	}
+	p->none_dies_ns = earliest;
+	return false;
+}
+
+/* A new flow for this packet, or the stand-in. */
+static void make_flow(struct kd_step *s)
+{
+	struct kd_engine *e = s->e;
+	struct kd_flow_pool *p = &e->table.pool[s->key->v6];
+
+	s->flow = kd_flow_insert(&e->table, s->key);
+	if (s->flow == NULL && make_room(e, s->key->v6))
+		s->flow = kd_flow_insert(&e->table, s->key);
+	if (s->flow == NULL) {
+		stand_in(s);
+		return;
+	}
+	open_flow(s);
+	e->count.flows_new++;
+	e->count.flows_live++;
+	if (s->now_ns + idle_ns(e, s->flow) < p->none_dies_ns)
+		p->none_dies_ns = s->now_ns + idle_ns(e, s->flow);
 }
 
 void kd_flow_take(struct kd_step *s, uint32_t hint)
@@ -146,17 +203,8 @@ void kd_flow_take(struct kd_step *s, uint32_t hint)
 			s->flow = NULL;
 		}
 	}
-	if (s->flow == NULL) {
-		s->flow = kd_flow_insert(&e->table, s->key);
-		if (s->flow == NULL) {
-			stand_in(s);
-			note(s);
-			return;
-		}
-		open_flow(s);
-		e->count.flows_new++;
-		e->count.flows_live++;
-	}
+	if (s->flow == NULL)
+		make_flow(s);
 	note(s);
 }
 
@@ -217,22 +265,21 @@ void kd_sweep(struct kd_engine *e, unsigned int pkts)
 
 unsigned int kd_engine_finish(struct kd_engine *e)
 {
-	uint64_t at = kd_abs(e, e->now_ns);
+	for (; e->finish.pool < 2; e->finish.pool++, e->finish.at = 0) {
+		struct kd_flow_pool *p = &e->table.pool[e->finish.pool];
 
-	for (unsigned int v6 = 0; v6 < 2; v6++) {
-		struct kd_flow_pool *p = &e->table.pool[v6];
+		while (e->finish.at < p->top) {
+			struct kd_flow *f = kd_flow_entry(p, e->finish.pool, e->finish.at + 1);
 
-		for (uint32_t i = 1; i <= p->top && p->live > 0; i++) {
-			struct kd_flow *f = kd_flow_entry(p, v6, i);
-
-			if (!kd_flow_is_live(f))
-				continue;
 			if (kd_ring_room(&e->ring) == 0)
 				return e->table.pool[0].live + e->table.pool[1].live;
+			e->finish.at++;
+			if (!kd_flow_is_live(f))
+				continue;
 			if (e->now_ns >= dies_ns(e, f))
 				end_idle(e, f);
 			else
-				kd_flow_end(e, f, KD_REASON_FLOW_FINISHED, at, KD_NUMBER_END,
+				kd_flow_end(e, f, KD_REASON_FLOW_FINISHED, e->now_ns, KD_NUMBER_END,
 					(uint32_t)kd_flow_id(e, f));
 		}
 	}

@@ -28,23 +28,24 @@ struct kd_flow {
 	uint32_t addr[2]; /* by enum kd_side; IPv4, or folds of kd_flow6.addr */
 	uint16_t port[2];
 	uint32_t nonce;	       /* opener's ISN, or a hash of the first UDP payload */
-	uint64_t last_ns : 56; /* since the engine's first time: 834 days, then it stands still */
-	uint64_t proto : 8;
-	uint64_t bytes_inside : 42; /* 4 TB */
+	uint64_t last_ns : 62; /* since 1970: good until 2116 */
+	uint64_t unused : 2;
+	uint64_t bytes_inside : 40; /* 1 TB, then they stand still; so do the packets below */
 	uint64_t rule : 14;	    /* that has or had hold of it, or only matched */
+	uint64_t proto : 8;
 	uint64_t opened : 1;
 	uint64_t v6 : 1;
-	uint64_t app : 6; /* protocol index + 1; 0 = none recognised */
-	uint64_t bytes_outside : 44;
-	uint64_t reason : 12; /* of the last decision */
+	uint64_t bytes_outside : 40;
+	uint64_t reason : 10; /* of the last thing that was done to it, else of the last decision */
 	uint64_t flags : 8;
+	uint64_t app : 6; /* protocol index + 1; 0 = none recognised */
 	uint32_t pkts[2]; /* on entry, by side; 0 and 0 = a free entry */
 	union {
 		struct {
 			uint32_t looked_at[2]; /* payload packets inspected, by side */
 		} open;
 		struct {
-			uint64_t until_ns; /* relative; 0 = as long as the flow lives */
+			uint64_t until_ns; /* 0 = as long as the flow lives */
 			uint8_t state[KD_MECH_STATE];
 		} held;
 	};
@@ -58,8 +59,15 @@ struct kd_flow6 {
 
 _Static_assert(sizeof(struct kd_flow) == 64, "a decided IPv4 flow is one cache line");
 _Static_assert(sizeof(struct kd_flow6) == 128, "a decided IPv6 flow is two");
-_Static_assert(KD_REASON_COUNT < 1 << 12, "struct kd_flow.reason");
+_Static_assert(KD_REASON_COUNT < 1 << 10, "struct kd_flow.reason");
 _Static_assert(KD_PROTOCOL_COUNT < 1 << 6, "struct kd_flow.app");
+
+/* Says why a flow is as it is. What was done to it outlives what is merely found out later. */
+static inline void kd_flow_note(struct kd_flow *f, uint16_t reason)
+{
+	if ((f->flags & KD_FLOW_BIT) == 0)
+		f->reason = reason;
+}
 
 #define KD_BUCKET_SLOTS 10
 
@@ -86,6 +94,8 @@ struct kd_flow_pool {
 	uint32_t max, top; /* entries [1..top] were ever used */
 	uint32_t free;	   /* chain of freed ones through addr[0] */
 	uint32_t live;
+	uint32_t scan;	       /* where the next look for a dead one begins; expire.c's */
+	uint64_t none_dies_ns; /* no live flow dies before this; expire.c's */
 };
 
 struct kd_flow_table {

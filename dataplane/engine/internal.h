@@ -15,8 +15,8 @@
 /* Packets whose headers, buckets and entries are fetched ahead together. */
 #define KD_STAGE 32
 
-/* Flow times are 56 bits: 834 days after an engine's first packet its clock stands still. */
-#define KD_TIME_MAX_NS ((1ull << 56) - 1)
+/* Flow times are 62 bits of nanoseconds since 1970. */
+#define KD_TIME_MAX_NS ((1ull << 62) - 1)
 
 /* Injected frames of one call: bytes each, and how many; two for each packet of the largest burst (RST to
  * both). */
@@ -27,9 +27,7 @@ struct kd_engine {
 	const struct kd_policy *policy;
 	struct kd_scratch *scratch;
 	uint64_t seed;
-	uint64_t base_ns; /* first time seen; flow times count from it */
-	uint64_t now_ns;  /* latest time seen, relative */
-	bool started;
+	uint64_t now_ns; /* latest time seen */
 	bool flow_ids;
 	uint8_t box;
 
@@ -42,6 +40,10 @@ struct kd_engine {
 		uint32_t at;	     /* next entry */
 		uint8_t pool;
 	} sweep;
+	struct {
+		uint32_t at;
+		uint8_t pool;
+	} finish; /* where kd_engine_finish goes on */
 
 	struct kd_ring ring;
 	uint8_t (*inject)[KD_INJECT_BYTES];
@@ -61,8 +63,8 @@ struct kd_step {
 	const struct kd_flow_key *key;
 	struct kd_out *out;
 	struct kd_flow *flow; /* NULL: nothing below IP is judged */
-	uint64_t now_ns;      /* relative to e->base_ns */
-	uint32_t final;	      /* index of its final action, reserved before anything is injected */
+	uint64_t now_ns;
+	uint32_t final; /* index of its final action, reserved before anything is injected */
 	uint32_t hint;
 	uint16_t events; /* records so far: event.n */
 	uint16_t rule;	 /* what decide found */
@@ -100,12 +102,6 @@ uint64_t kd_flow_id(const struct kd_engine *e, const struct kd_flow *f);
 static inline unsigned int kd_transport(const struct kd_step *s)
 {
 	return s->key->proto == KD_PROTO_TCP ? KD_TRANSPORT_TCP : KD_TRANSPORT_UDP;
-}
-
-/* Absolute time of a relative one. */
-static inline uint64_t kd_abs(const struct kd_engine *e, uint64_t relative_ns)
-{
-	return e->base_ns + relative_ns;
 }
 
 #endif

@@ -15,7 +15,8 @@
 /* X(symbol, name, sentence) */
 #define KD_REASONS(X)                                                                                        \
 	X(NONE, "none", "no reason (never given to a packet)")                                               \
-	X(TRUNCATED_CAPTURE, "truncated.capture", "the capture cut this packet before the headers ended")    \
+	X(TRUNCATED_CAPTURE, "truncated.capture",                                                            \
+		"the capture cut this packet before what decides its fate")                                  \
 	X(DECODE_TRUNCATED_LINK, "decode.truncated_link", "the link header is longer than the packet")       \
 	X(DECODE_NOT_IP, "decode.not_ip", "no IP header found; the box passes such frames")                  \
 	X(DECODE_TAGS, "decode.too_many_tags", "more link tags or labels than the box unpacks")              \
@@ -26,6 +27,7 @@
 		"the IP length is less than its header or more than the packet")                             \
 	X(DECODE_EXT_HEADERS, "decode.ext_headers",                                                          \
 		"an IPv6 extension header is cut, lies, or there are too many")                              \
+	X(DECODE_ROUTED, "decode.source_routed", "an IPv6 routing header has stations left; passed unseen")  \
 	X(DECODE_TRUNCATED_TCP, "decode.truncated_tcp", "the TCP header is longer than the segment")         \
 	X(DECODE_TCP_OFFSET, "decode.tcp_offset", "the TCP data offset is below 5 or past the segment")      \
 	X(DECODE_TRUNCATED_UDP, "decode.truncated_udp", "the UDP header is longer than the datagram")        \

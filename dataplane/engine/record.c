@@ -32,6 +32,8 @@ static struct kd_event *begin(struct kd_engine *e, const struct kd_flow *f, unsi
 		memcpy(ev->tuple.addr[side], kd_flow_addr(f, side), f->v6 ? 16 : 4);
 		ev->tuple.port[side] = f->port[side];
 	}
+	for (unsigned int i = 0; i < KD_FIELDS_MAX; i++)
+		ev->field[i].len = KD_FIELD_ABSENT;
 	ev->tuple.ip_version = f->v6 ? 6 : 4;
 	ev->tuple.ip_proto = (uint8_t)f->proto;
 	ev->tuple.opened = (uint8_t)f->opened;
@@ -49,7 +51,6 @@ static void copy_fields(struct kd_event *ev, const struct kd_step *s)
 		struct kd_event_field *to = &ev->field[i];
 
 		to->num = from->num;
-		to->len = 0xffff;
 		if (p->fields[i].name == NULL || from->p == NULL)
 			continue;
 		if (p->fields[i].kind == KD_FIELD_HEX16) {
@@ -93,7 +94,7 @@ void kd_record_verdict(struct kd_step *s, uint16_t rule, uint16_t reason)
 	ev->rule = rule;
 	ev->reason = reason;
 	if ((s->flow->flags & KD_FLOW_ACTING) != 0 && s->flow->held.until_ns != 0)
-		ev->until_ns = kd_abs(s->e, s->flow->held.until_ns);
+		ev->until_ns = s->flow->held.until_ns;
 	if (s->app_index != KD_APP_NONE)
 		copy_fields(ev, s);
 	kd_ring_push(&s->e->ring);

@@ -76,8 +76,8 @@ void kd_engine_reset(struct kd_engine *e)
 	memset(&e->sweep, 0, sizeof(e->sweep));
 	atomic_store(&e->ring.head, 0);
 	atomic_store(&e->ring.tail, 0);
-	e->base_ns = e->now_ns = 0;
-	e->started = false;
+	memset(&e->finish, 0, sizeof(e->finish));
+	e->now_ns = 0;
 	e->injects = 0;
 }
 
@@ -99,7 +99,7 @@ unsigned int kd_engine_events(struct kd_engine *e, struct kd_event *dst, unsigne
 
 uint64_t kd_engine_horizon(const struct kd_engine *e)
 {
-	return kd_abs(e, e->sweep.horizon_ns);
+	return e->sweep.horizon_ns;
 }
 
 const struct kd_counters *kd_engine_counters(const struct kd_engine *e)

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Which payload the box looks at. In 2021 and 2022 it puts nothing together: each segment is inspected alone,
- * so a hello in two segments is never seen whole (X-SEG-1). It looks at the first payload packets of each
- * side (inspect.packets; X-THR-2021) and then gives the flow up.
+ * so a hello in two segments is never seen whole (X-SEG-1). It looks at the first inspect.packets payload
+ * packets of each side, whatever they are, and then gives the flow up. X-THR-2021 is finer: once the first
+ * packet looks like TLS, a proxy's HTTP or SOCKS it looks at 15-20 more, and a first packet of 101 or more
+ * unknown bytes clears the flow. That, and looking on behind a clean hello, is not modelled yet.
  */
 #include "engine/internal.h"
 
@@ -18,7 +20,7 @@ bool kd_stream_offer(struct kd_step *s)
 	}
 	if (*looked_at >= s->e->policy->settings.inspect_pkts) {
 		s->reason = KD_REASON_CLASSIFY_BUDGET;
-		f->reason = s->reason;
+		kd_flow_note(f, s->reason);
 		return false;
 	}
 	++*looked_at;

@@ -7,6 +7,8 @@
  * that every later packet is edited is said by the facts without having been read in the paper. inject
  * (X-ARCH-7): the trigger passes and is followed by a RST to each chosen end; then the flow is left alone.
  */
+#include <errno.h>
+
 #include "engine/craft.h"
 #include "engine/mechanism.h"
 
@@ -55,33 +57,38 @@ static void rewrite(struct kd_act *a, const struct params *p)
 	a->reason = REASON(WHY_REWRITTEN);
 }
 
-static void send_rst(struct kd_act *a, enum kd_craft_way way)
+/* Sends one RST, or counts why it could not be made; KD_REASON_NONE when it went out. */
+static uint16_t send_rst(struct kd_act *a, enum kd_craft_way way)
 {
 	unsigned int to = way == KD_CRAFT_BACK ? a->pkt->side : a->pkt->side ^ 1;
 	size_t room;
 	uint8_t *buf = kd_inject_buffer(a, &room);
+	uint16_t why;
 	int len;
 
 	if (buf == NULL)
-		return;
+		return KD_REASON_INJECT_NO_ROOM;
 	len = kd_craft_rst(buf, room, a->pkt, a->view, way);
 	if (len < 0) {
-		kd_inject_refuse(a, way == KD_CRAFT_BACK && a->view->mpls ? KD_REASON_INJECT_MPLS
-									  : KD_REASON_INJECT_TOO_LONG);
-		return;
+		why = len == -EOPNOTSUPP ? KD_REASON_INJECT_MPLS : KD_REASON_INJECT_TOO_LONG;
+		kd_inject_refuse(a, why);
+		return why;
 	}
 	kd_inject(a, buf, (size_t)len, to, REASON(way == KD_CRAFT_BACK ? WHY_TO_SENDER : WHY_TO_RECEIVER));
 	a->forged = true;
+	return KD_REASON_NONE;
 }
 
 static void inject(struct kd_act *a, const struct params *p)
 {
-	a->reason = REASON(WHY_INJECTING);
-	a->done = true;
+	uint16_t refused = KD_REASON_NONE;
+
 	if (tells(p, a->pkt->side ^ 1))
-		send_rst(a, KD_CRAFT_ONWARD);
+		refused = send_rst(a, KD_CRAFT_ONWARD);
 	if (tells(p, a->pkt->side))
-		send_rst(a, KD_CRAFT_BACK);
+		refused = send_rst(a, KD_CRAFT_BACK);
+	a->reason = a->forged ? REASON(WHY_INJECTING) : refused;
+	a->done = true;
 }
 
 static void act(struct kd_act *a)

@@ -14,7 +14,7 @@
 #define ROOM_FIRST 256
 
 struct entry {
-	uint64_t time_ns, number, arrival;
+	uint64_t time_ns, number, flow_id, arrival;
 	uint32_t n;
 	uint8_t box;
 	struct kd_event *record; /* allocated only as far as its text goes */
@@ -39,6 +39,8 @@ static bool earlier(const struct entry *a, const struct entry *b)
 		return a->box < b->box;
 	if (a->n != b->n)
 		return a->n < b->n;
+	if (a->flow_id != b->flow_id)
+		return a->flow_id < b->flow_id;
 	return a->arrival < b->arrival;
 }
 
@@ -87,6 +89,7 @@ int kd_order_add(struct kd_order *o, const struct kd_event *e)
 	new = (struct entry){
 		.time_ns = e->time_ns,
 		.number = e->number,
+		.flow_id = e->flow_id,
 		.arrival = o->arrivals++,
 		.n = e->n,
 		.box = e->box,

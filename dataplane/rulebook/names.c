@@ -211,8 +211,7 @@ int kd_names_build(struct kd_names **ret, struct kd_names_builder *b)
 		goto fail;
 	names->text = b->bytes;
 	row_len = b->len;
-	/* Load 5/8: two probes for a name that is there, four in a row (one cache line) for one that is not.
-	 */
+	/* Load below a half: few probes for a name that is there, one or two for one that is not. */
 	names->nslots = 2 * b->count + 8;
 	free(b);
 	b = NULL;

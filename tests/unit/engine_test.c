@@ -578,6 +578,125 @@ static void test_byte_budget(void **state)
 	feed_free(f);
 }
 
+/* Flows that died unnoticed never cost a live one its place, however seldom the sweep comes by. */
+static void test_dead_make_room(void **state)
+{
+	static const unsigned int burst[] = {1, 256};
+	struct feed *f = calloc(1, sizeof(*f));
+	struct result r[2];
+
+	(void)state;
+	for (unsigned int i = 0; i < 8; i++) {
+		struct who w = {.client = 0xc6120002, .server = 0xcb00710a, .port = (uint16_t)(30000 + i)};
+
+		add(f, &w, KD_INSIDE, T0 + i, KD_TCP_SYN, 1, NULL, 0);
+	}
+	for (unsigned int i = 0; i < 12; i++) {
+		struct who w = {.client = 0xc6120002, .server = 0xcb00710a, .port = (uint16_t)(40000 + i)};
+
+		talk(f, &w, T0 + (3600 + 700 * (i / 4)) * SEC + i * 40000000ull, "listed.example");
+	}
+	for (unsigned int i = 0; i < 2; i++) {
+		struct kd_engine *e = engine(8, 256);
+
+		run_on(e, f, burst[i], 0, &r[i]);
+		assert_int_equal(r[i].count.untracked, 0);
+		assert_int_equal(r[i].count.fates[KD_REWRITE], 12);
+		assert_int_equal(r[i].count.flows_new, 20);
+		kd_engine_free(e);
+	}
+	assert_string_equal(r[0].actions, r[1].actions);
+	assert_int_equal(r[0].events, r[1].events);
+	for (unsigned int i = 0; i < r[0].events; i++)
+		assert_memory_equal(&r[0].event[i], &r[1].event[i], sizeof(r[0].event[i]));
+	result_free(&r[0]);
+	result_free(&r[1]);
+	feed_free(f);
+}
+
+/* A clock that was not set yet, as routers have it: 1970, and then today. */
+static void test_clock_jump(void **state)
+{
+	struct who early = {.client = 0xc6120002, .server = 0xcb00710a, .port = 30000}, w = early;
+	struct feed *f = calloc(1, sizeof(*f));
+	struct kd_engine *e = engine(8, 64);
+	struct result r;
+
+	(void)state;
+	w.port = 40000;
+	add(f, &early, KD_INSIDE, 5 * SEC, KD_TCP_SYN, 1, NULL, 0);
+	talk(f, &w, T0, "listed.example");
+	run_on(e, f, 32, 0, &r);
+	assert_int_equal(r.event[0].type, KD_EVENT_FLOW);
+	assert_true(r.event[0].time_ns == 605 * SEC);
+	assert_int_equal(r.event[2].type, KD_EVENT_VERDICT);
+	assert_true(r.event[2].until_ns == T0 + 15000000 + 75 * SEC);
+	assert_int_equal(r.event[3].type, KD_EVENT_FLOW);
+	assert_true(r.event[3].time_ns == T0 + 20000000);
+	result_free(&r);
+	kd_engine_free(e);
+	feed_free(f);
+}
+
+/* What was done to a flow is what its record tells, whatever is found out later; a residual's end names no
+ * name. */
+static void test_effect_is_remembered(void **state)
+{
+	struct who w = {.client = 0xc6120002, .server = 0xcb00710a, .port = 40000};
+	struct feed *f = calloc(1, sizeof(*f));
+	struct kd_engine *e = engine(8, 64);
+	const struct kd_event *last;
+	uint8_t hello[512];
+	struct result r;
+	size_t len;
+
+	(void)state;
+	talk(f, &w, T0, "listed.example");
+	len = put_hello(hello, "other.example");
+	add(f, &w, KD_INSIDE, T0 + 100 * SEC, KD_TCP_ACK, 2000, hello, len);
+	add(f, &w, KD_OUTSIDE, T0 + 101 * SEC, KD_TCP_ACK, 9000, hello, 100);
+	run_on(e, f, 32, 0, &r);
+	last = &r.event[r.events - 1];
+	assert_int_equal(last->type, KD_EVENT_FLOW);
+	assert_int_equal(last->outcome, KD_OUTCOME_BLOCKED);
+	assert_string_equal(kd_reason_name(last->reason), "reset.rewritten");
+	assert_int_equal(last->rule, 1);
+	assert_int_equal(r.event[2].reason, KD_REASON_DECIDE_RESIDUAL_OVER);
+	assert_int_equal(r.event[2].field[0].len, KD_FIELD_ABSENT);
+	assert_int_equal(r.count.reasons[KD_REASON_FLOW_DONE], 1);
+	result_free(&r);
+	kd_engine_free(e);
+	feed_free(f);
+}
+
+/* A hello that the capture cut is not one that the client cut; and bytes beyond a terabyte stand still. */
+static void test_wire_length(void **state)
+{
+	struct who w = {.client = 0xc6120002, .server = 0xcb00710a, .port = 40000};
+	struct feed *f = calloc(1, sizeof(*f));
+	struct kd_engine *e = engine(8, 64);
+	uint8_t hello[512];
+	struct result r;
+	size_t len;
+
+	(void)state;
+	len = put_hello(hello, "listed.example");
+	add(f, &w, KD_INSIDE, T0, KD_TCP_ACK, 1, hello, len);
+	f->pkt[0].len -= 10; /* wire_len and the IP length still say all of it */
+	for (unsigned int i = 0; i < 300; i++) {
+		add(f, &w, KD_OUTSIDE, T0, KD_TCP_ACK, 1, NULL, 0);
+		f->pkt[f->n - 1].wire_len = UINT32_MAX;
+	}
+	run_on(e, f, 32, 0, &r);
+	assert_int_equal(r.count.reasons[KD_REASON_TRUNCATED_CAPTURE], 1);
+	assert_int_equal(r.event[0].type, KD_EVENT_FLOW);
+	assert_true(r.event[0].bytes[KD_OUTSIDE] == (1ull << 40) - 1);
+	assert_int_equal(r.event[0].pkts[KD_OUTSIDE], 300);
+	result_free(&r);
+	kd_engine_free(e);
+	feed_free(f);
+}
+
 static void test_unbalanced_says_which(void **state)
 {
 	struct kd_counters c = {.in = {3, 2}, .fates = {[KD_EMIT] = 4, [KD_DROP] = 1}};
@@ -655,6 +774,10 @@ int main(void)
 		cmocka_unit_test(test_thousand_engines),
 		cmocka_unit_test(test_miss),
 		cmocka_unit_test(test_byte_budget),
+		cmocka_unit_test(test_dead_make_room),
+		cmocka_unit_test(test_clock_jump),
+		cmocka_unit_test(test_effect_is_remembered),
+		cmocka_unit_test(test_wire_length),
 		cmocka_unit_test(test_unbalanced_says_which),
 		cmocka_unit_test(test_reason_names),
 		cmocka_unit_test(test_bad_config),

@@ -179,6 +179,28 @@ static void copies_and_frees(void **state)
 	free(got);
 }
 
+/* Flows that end at one moment may share n, a part of their id: then the whole id decides, never who came
+ * first. */
+static void flow_ids_decide(void **state)
+{
+	struct seen *got = calloc(1, sizeof(*got));
+	struct kd_event e = {.time_ns = 5, .number = KD_NUMBER_END, .n = 7};
+	struct kd_order *o = NULL;
+
+	(void)state;
+	assert_int_equal(kd_order_new(&o, see, got), 0);
+	for (uint64_t id = 4; id > 0; id--) {
+		e.flow_id = id << 32;
+		assert_int_equal(kd_order_add(o, &e), 0);
+	}
+	kd_order_flush(o, UINT64_MAX);
+	assert_int_equal(got->count, 4);
+	for (uint64_t id = 1; id <= 4; id++)
+		assert_true(got->event[id - 1].flow_id == id << 32);
+	kd_order_free(o);
+	free(got);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -186,6 +208,7 @@ int main(void)
 		cmocka_unit_test(flushed_on_the_way),
 		cmocka_unit_test(horizon),
 		cmocka_unit_test(copies_and_frees),
+		cmocka_unit_test(flow_ids_decide),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
