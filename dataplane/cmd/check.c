@@ -14,7 +14,7 @@
 static const struct kd_cmd_option options[] = {{NULL, 0, NULL, NULL}};
 
 struct tally {
-	unsigned int rules, settings, claims, names, signatures, pending, assumed;
+	unsigned int books, rules, settings, claims, names, signatures, pending, assumed;
 };
 
 static unsigned int assumed(const struct kd_evidence *ev)
@@ -26,12 +26,25 @@ static unsigned int assumed(const struct kd_evidence *ev)
 	return n;
 }
 
+/* Whether it stands in the policies folder, which every file of one's own is read over. */
+static bool shared(const struct kd_book *book, const char *file)
+{
+	size_t len = strlen(book->dir);
+
+	return strncmp(file, book->dir, len) == 0 &&
+	       (strcmp(file + len, "/claims.cfg") == 0 || strncmp(file + len, "/signatures/", 12) == 0);
+}
+
 static void add(struct tally *t, const struct kd_book *book)
 {
+	bool first = t->books++ == 0;
+
 	t->rules += book->nrules;
 	t->settings += book->nsettings;
-	t->claims += book->nclaims;
-	t->signatures += book->nsignatures;
+	for (unsigned int i = 0; i < book->nclaims; i++)
+		t->claims += first || !shared(book, book->claims[i].at.file);
+	for (unsigned int i = 0; i < book->nsignatures; i++)
+		t->signatures += first || !shared(book, book->signatures[i].at.file);
 	for (unsigned int i = 0; i < book->nrules; i++) {
 		t->names += book->rules[i].names.count;
 		t->pending += book->rules[i].pending != NULL;
@@ -42,17 +55,17 @@ static void add(struct tally *t, const struct kd_book *book)
 }
 
 /* -EINVAL is among the diagnostics already. */
-static int compile(const struct kd_book *book, const struct kd_query *query, const char *const *set)
+static int compile(const struct kd_book *book, const struct kd_query *query)
 {
 	struct kd_policy *policy = NULL;
-	int rc = kd_book_compile(&policy, book, query, book->own != NULL ? book->own : "rulebook", set);
+	int rc = kd_book_compile(&policy, book, query, book->own != NULL ? book->own : "rulebook", NULL);
 
 	kd_policy_free(policy);
 	return rc == -ENOMEM ? rc : 0;
 }
 
 /* Every network on the first day and on every day that a rule starts: no other day has more in force. */
-static int compile_days(const struct kd_book *book, const char *const *set)
+static int compile_days(const struct kd_book *book)
 {
 	unsigned int errors = book->diags->errors;
 	int rc = 0;
@@ -64,7 +77,7 @@ static int compile_days(const struct kd_book *book, const char *const *set)
 		for (unsigned int k = 1; k < i && !seen; k++)
 			seen = book->rules[k - 1].scope.since == q.day;
 		for (; !seen && q.network < KD_NETWORK_COUNT; q.network++) {
-			rc = compile(book, &q, set);
+			rc = compile(book, &q);
 			/* The same error would come with every day. */
 			if (rc < 0 || book->diags->errors > errors)
 				return rc;
@@ -81,7 +94,7 @@ static int check(const struct kd_args *args, const char *file, struct kd_diags *
 	if (rc < 0)
 		return rc;
 	add(tally, book);
-	rc = file != NULL ? compile(book, NULL, args->set) : compile_days(book, args->set);
+	rc = file != NULL ? compile(book, NULL) : compile_days(book);
 	kd_book_free(book);
 	return rc;
 }
@@ -109,17 +122,17 @@ static int run(const struct kd_args *args)
 {
 	struct kd_diags diags = {0};
 	struct tally t = {0};
-	int rc = 0, code;
+	int rc = 0, unread = KD_EXIT_OK, code;
 
-	for (unsigned int i = 0; i < args->noperands; i++) {
-		code = readable(args->operands[i]);
-		if (code != KD_EXIT_OK)
-			return code;
-	}
 	if (args->noperands == 0)
 		rc = check(args, NULL, &diags, &t);
-	for (unsigned int i = 0; i < args->noperands && rc == 0; i++)
-		rc = check(args, args->operands[i], &diags, &t);
+	for (unsigned int i = 0; i < args->noperands && rc == 0; i++) {
+		code = readable(args->operands[i]);
+		if (code == KD_EXIT_OK)
+			rc = check(args, args->operands[i], &diags, &t);
+		else
+			unread = code;
+	}
 	if (rc < 0) {
 		kd_complain("out of memory while checking");
 		kd_diags_free(&diags);
@@ -127,10 +140,12 @@ static int run(const struct kd_args *args)
 	}
 	if (diags.errors > 0 || !args->quiet)
 		kd_diags_print(&diags, stderr);
-	printf("checked %u rules, %u settings, %u claims, %u names, %u signatures; %u pending, %u assumed "
-	       "parts\n",
-		t.rules, t.settings, t.claims, t.names, t.signatures, t.pending, t.assumed);
-	code = diags.errors > 0 ? KD_EXIT_CONFIG : KD_EXIT_OK;
+	if (t.books > 0)
+		printf("checked %u rules, %u settings, %u claims, %u names, %u signatures; %u pending, "
+		       "%u assumed parts\n",
+			t.rules, t.settings, t.claims, t.names, t.signatures, t.pending, t.assumed);
+	/* Of two things wrong, the file nobody looked into is the worse: the rest may not be all. */
+	code = unread != KD_EXIT_OK ? unread : diags.errors > 0 ? KD_EXIT_CONFIG : KD_EXIT_OK;
 	kd_diags_free(&diags);
 	return code;
 }

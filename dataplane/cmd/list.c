@@ -164,10 +164,22 @@ static int by_day(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+/* The first day that the rulebook does not cover; INT32_MAX when it does not say. */
+static int32_t uncovered(const struct list *l)
+{
+	const struct kd_coverage *c = &l->book->coverage;
+
+	return c->at.file != NULL && c->until < INT32_MAX ? c->until + 1 : INT32_MAX;
+}
+
 /* What starts (+) and ends (-) on a day, rules then settings. */
 static const char *changes(struct list *l, int32_t day)
 {
 	const char *text = "";
+
+	if (day == uncovered(l))
+		text = kd_arena_printf(
+			l->arena, "(not modelled from here on: %s)", l->book->coverage.missing);
 
 	for (unsigned int i = 0; i < l->book->nrules && text != NULL; i++) {
 		const struct kd_book_rule *r = &l->book->rules[i];
@@ -189,13 +201,14 @@ static const char *changes(struct list *l, int32_t day)
 static int list_profiles(struct list *l)
 {
 	struct kd_table t = {.arena = l->arena, .heads = {"profile", "changes"}, .columns = 2};
-	unsigned int n = 1, room = 1 + 2 * (l->book->nrules + l->book->nsettings);
+	unsigned int n = 2, room = 2 + 2 * (l->book->nrules + l->book->nsettings);
 	int32_t *days = kd_arena_alloc(l->arena, room * sizeof(*days));
 	int rc;
 
 	if (days == NULL)
 		return -ENOMEM;
 	days[0] = KD_FIRST_DAY;
+	days[1] = uncovered(l);
 	for (unsigned int i = 0; i < l->book->nrules + l->book->nsettings; i++) {
 		const struct kd_scope *s = i < l->book->nrules
 						   ? &l->book->rules[i].scope

@@ -12,9 +12,6 @@
 #include "engine/reason.h"
 
 #define IP6_HEADER_LEN 40
-#define IP6_ROUTING 43
-#define IP6_FRAGMENT 44
-#define IP6_AUTHENTICATION 51
 
 /* The largest MTU of an access network, with 100 bytes for the outer headers of a tunnel that was taken off.
  */
@@ -79,39 +76,6 @@ static uint32_t ip_wire_len(const uint8_t *ip, const struct kd_view *v)
 	if (len == 0)
 		return v->ip_end - v->l3_off + (v->payload_wire_len - v->payload_len);
 	return v->ip_version == 4 ? len : IP6_HEADER_LEN + len;
-}
-
-/* Whether an IPv6 header before the transport names stations still ahead: the last of them is summed, not
- * v->dst. */
-static bool has_route_ahead(const uint8_t *ip, const struct kd_view *v)
-{
-	struct kd_cur cur = kd_cur(ip, v->l4_off - v->l3_off);
-	uint8_t type;
-
-	kd_cur_skip(&cur, 6);
-	type = kd_cur_u8(&cur);
-	kd_cur_skip(&cur, IP6_HEADER_LEN - 7);
-	while (kd_cur_left(&cur) > 0) {
-		uint8_t next = kd_cur_u8(&cur);
-		size_t len = kd_cur_u8(&cur);
-
-		if (type == IP6_ROUTING) {
-			kd_cur_skip(&cur, 1);
-			if (kd_cur_u8(&cur) != 0)
-				return true;
-			kd_cur_skip(&cur, len * 8 + 4);
-		} else if (type == IP6_FRAGMENT) {
-			kd_cur_skip(&cur, 6);
-		} else if (type == IP6_AUTHENTICATION) {
-			kd_cur_skip(&cur, len * 4 + 6);
-		} else {
-			kd_cur_skip(&cur, len * 8 + 6);
-		}
-		if (cur.bad)
-			return true;
-		type = next;
-	}
-	return false;
 }
 
 /*
@@ -193,9 +157,6 @@ void kd_sums_judge(struct kd_sums *s, const uint8_t *data, const struct kd_view 
 	if (ip_len < head_len) /* no decoder lets this through */
 		return;
 	s->super_frame = v->ip_proto == KD_PROTO_TCP && ip_len > IP_LEN_MAX && v->payload_wire_len > 0;
-	if (v->ip_version == 6 && has_route_ahead(ip, v))
-		s->transport = KD_SUM_UNKNOWN;
-	else
-		s->transport = judge_transport(
-			data + v->l4_off, v->ip_end - v->l4_off, ip_len - head_len, v, s->super_frame);
+	s->transport = judge_transport(
+		data + v->l4_off, v->ip_end - v->l4_off, ip_len - head_len, v, s->super_frame);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Puts event records into their one order, (time_ns, number, box, n, flow_id), whatever order the engine wrote them
- * in: a heap that gives a record out only when the engine's horizon says that nothing earlier can follow.
- * Cold path: may allocate.
+ * Puts event records into their one order, (time_ns, number, box, n, flow_id), whatever order the engine
+ * wrote them in: a heap that gives a record out only when the engine's horizon says that nothing earlier can
+ * follow. Cold path: may allocate.
  */
 #ifndef KD_ORDER_H
 #define KD_ORDER_H

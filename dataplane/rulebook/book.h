@@ -104,6 +104,14 @@ struct kd_list_file {
 	struct kd_name_list names; /* in file order here */
 };
 
+/* Up to which day the rulebook claims to be whole, and what it lacks after it. */
+struct kd_coverage {
+	struct kd_at at; /* file NULL: nobody said */
+	int32_t until;
+	const char *missing;
+	struct kd_evidence evidence;
+};
+
 struct kd_book {
 	struct kd_arena *arena;
 	struct kd_diags *diags;
@@ -111,6 +119,8 @@ struct kd_book {
 	const char *own; /* the user's own file: no dates or evidence asked for; NULL = the rulebook of dir */
 	const char *reading; /* file in hand */
 	bool no_memory;
+	unsigned int ignored; /* bit per key without effect in a user's own file that was said */
+	struct kd_coverage coverage;
 	struct kd_claim *claims;
 	struct kd_book_signature *signatures;
 	struct kd_book_setting *settings;
@@ -132,7 +142,7 @@ bool kd_book_in_force(const struct kd_book *book, const struct kd_scope *scope, 
 
 /*
  * Answers a profile name with @: fills *query and returns the canonical name, a heap string; NULL with a
- * diagnostic. A day after the newest claim gets a warning.
+ * diagnostic. A day that the rulebook does not cover, or after the newest claim, gets one warning.
  */
 char *kd_book_query(const struct kd_book *book, const char *profile, struct kd_query *query);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Reads claims, and holds evidence against them. It judges form only: that a claim names a public source,
- * that a cited id exists. Whether the source says so is for people.
+ * that its grade is the one its tag stands for, that a cited id exists. Whether the source says so is for
+ * people.
  */
 #include "rulebook/claims.h"
 
@@ -40,6 +41,51 @@ int32_t kd_book_newest(const struct kd_book *book)
 	return newest;
 }
 
+/*
+ * The two compilations that claims are drawn from tag them with letters of their own: X-... are of papers,
+ * the others of the field. M means unverified in the one and many reports in the other.
+ */
+static const struct tag {
+	char letter;
+	uint8_t papers, field; /* enum kd_grade; KD_GRADE_COUNT = no such tag there */
+} tags[] = {
+	{'P', KD_GRADE_MEASURED, KD_GRADE_MEASURED},
+	{'Q', KD_GRADE_MEASURED, KD_GRADE_COUNT},
+	{'V', KD_GRADE_DOCUMENTED, KD_GRADE_COUNT},
+	{'D', KD_GRADE_COUNT, KD_GRADE_DOCUMENTED},
+	{'S', KD_GRADE_REPORTED, KD_GRADE_COUNT},
+	{'F', KD_GRADE_REPORTED, KD_GRADE_REPORTED},
+	{'1', KD_GRADE_COUNT, KD_GRADE_REPORTED},
+	{'M', KD_GRADE_ASSUMED, KD_GRADE_REPORTED},
+	{'U', KD_GRADE_ASSUMED, KD_GRADE_COUNT},
+	{'I', KD_GRADE_COUNT, KD_GRADE_ASSUMED},
+	{'R', KD_GRADE_COUNT, KD_GRADE_ASSUMED},
+};
+
+/* grade: KD_GRADE_COUNT when it is wrong already. */
+static void tag_fits(struct kd_book *book, const config_setting_t *group, const char *id, unsigned int grade)
+{
+	const config_setting_t *s = kd_schema_get(group, "tag", KD_TYPE_STRING);
+	bool papers = strncmp(id, "X-", 2) == 0;
+	const char *tag = s != NULL ? config_setting_get_string(s) : "";
+	unsigned int means = KD_GRADE_COUNT;
+
+	if (s == NULL)
+		return;
+	for (unsigned int i = 0; i < sizeof(tags) / sizeof(tags[0]) && strlen(tag) == 1; i++)
+		if (tags[i].letter == tag[0])
+			means = papers ? tags[i].papers : tags[i].field;
+	if (means == KD_GRADE_COUNT)
+		kd_schema_unknown(book, s,
+			papers ? "tag of a paper's claim" : "tag of a field report's claim", tag,
+			papers ? "P|Q|V|S|F|M|U" : "P|D|M|F|1|I|R");
+	else if (grade != KD_GRADE_COUNT && grade != means)
+		kd_schema_error(book, kd_schema_get(group, "grade", KD_TYPE_STRING),
+			papers ? "ids that start with X- are of papers"
+			       : "only ids that start with X- are of papers",
+			"tag \"%s\" stands for %s, not %s", tag, kd_grade_name(means), kd_grade_name(grade));
+}
+
 static void sources(struct kd_book *book, const config_setting_t *list, struct kd_claim *c)
 {
 	c->nsources = kd_schema_count(list);
@@ -58,7 +104,7 @@ static void sources(struct kd_book *book, const config_setting_t *list, struct k
 		if (text[0] == '\0')
 			kd_schema_error(book, e, NULL, "must not be empty");
 		/* Numbers of a secondary compilation mean nothing to a reader; the thread it quotes does. */
-		if (strncmp(text, "sec:", 4) == 0)
+		if (strstr(text, "sec:") != NULL)
 			kd_schema_error(book, e, "cite the public source that it quotes",
 				"\"%.80s\" is not a public source", text);
 		c->sources[i] = kd_schema_keep(book, text);
@@ -104,6 +150,7 @@ static void claim(struct kd_book *book, const config_setting_t *group)
 	word = grade != NULL ? kd_schema_word(book, grade, "grade", GRADE_WORDS) : -1;
 	if (word >= 0)
 		c.grade = (uint8_t)word;
+	tag_fits(book, group, id, word >= 0 ? (unsigned int)word : KD_GRADE_COUNT);
 	read = kd_schema_get(group, "read", KD_TYPE_STRING);
 	if (read != NULL && kd_schema_word(book, read, "way of reading", "primary|quoted|secondary") >= 0)
 		c.read = kd_schema_keep(book, config_setting_get_string(read));
@@ -128,10 +175,7 @@ static void claim(struct kd_book *book, const config_setting_t *group)
 
 void kd_claims_read(struct kd_book *book, const config_setting_t *root)
 {
-	const config_setting_t *list = kd_schema_get(root, "claims", KD_TYPE_GROUPS);
-
-	for (int i = 0; list != NULL && i < config_setting_length(list); i++)
-		claim(book, config_setting_get_elem(list, (unsigned int)i));
+	kd_schema_each(book, root, "claims", claim);
 }
 
 static void unknown_claim(struct kd_book *book, const config_setting_t *at, const char *id)

@@ -158,18 +158,40 @@ void kd_options_read(struct kd_book *book, const config_setting_t *then, const s
 	}
 }
 
-void kd_options_show(struct kd_book *book, const config_setting_t *then, struct kd_book_rule *rule)
+/* The settings of mechanisms to come. A number has its unit from the start; the rest are words. */
+static const struct announced {
+	const char *mechanism, *option;
+	uint8_t kind;	   /* enum kd_unit_kind, or KD_UNIT_KINDS: one of words */
+	const char *words; /* NULL = a number */
+} announced[] = {
+	{"police", "rate", KD_UNIT_RATE, NULL},
+	{"police", "burst", KD_UNIT_BYTES, NULL},
+	{"police", "direction", KD_UNIT_KINDS, "both|to-inside|to-outside"},
+};
+
+bool kd_mechanism_announced(const char *name)
 {
-	char buf[32];
+	return word_index(KD_ANNOUNCED_WORDS, name) >= 0;
+}
 
-	for (int i = 0; i < config_setting_length(then); i++) {
-		const config_setting_t *s = config_setting_get_elem(then, (unsigned int)i);
+void kd_options_announced(struct kd_book *book, const config_setting_t *then, struct kd_book_rule *rule)
+{
+	struct kd_key keys[KD_KEYS_MAX] = {{"mechanism", KD_TYPE_STRING, true}};
+	unsigned int n = 1;
+	uint64_t value;
 
-		if (strcmp(config_setting_name(s), "mechanism") == 0)
+	for (unsigned int i = 0; i < sizeof(announced) / sizeof(announced[0]); i++)
+		if (strcmp(announced[i].mechanism, rule->mechanism) == 0)
+			keys[n++] = (struct kd_key){announced[i].option, KD_TYPE_STRING, false};
+	kd_schema_check(book, then, keys);
+	for (unsigned int i = 0; i < sizeof(announced) / sizeof(announced[0]); i++) {
+		const struct announced *a = &announced[i];
+		const config_setting_t *s = kd_schema_get(then, a->option, KD_TYPE_STRING);
+
+		if (strcmp(a->mechanism, rule->mechanism) != 0 || s == NULL)
 			continue;
-		if (!config_setting_is_scalar(s))
-			kd_schema_error(book, s, NULL, "expected one value");
-		else
-			append(book, rule, config_setting_name(s), text_of(s, buf, sizeof(buf)));
+		if (a->words != NULL ? kd_schema_word(book, s, a->option, a->words) >= 0
+				     : kd_rule_number(book, s, a->kind, rule, &value))
+			append(book, rule, a->option, config_setting_get_string(s));
 	}
 }

@@ -59,7 +59,7 @@ struct kd_rule {
 
 /* Settings of a box. X(symbol, key, kind, default, claim of the default or "assumed", help) */
 #define KD_SETTINGS(X)                                                                                       \
-	X(idle_tcp_ns, "flow.idle_tcp", DURATION, "10 min", "X-THR-2021",                                    \
+	X(idle_tcp_ns, "flow.idle_tcp", DURATION, "10 min (5 min..11 min)", "X-THR-2021",                    \
 		"a TCP flow idle for this long is forgotten")                                                \
 	X(idle_udp_ns, "flow.idle_udp", DURATION, "10 min (30 s..10 min)", "assumed",                        \
 		"a UDP flow idle for this long is forgotten; no source gives a number, 420 s residuals ask " \

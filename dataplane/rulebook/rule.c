@@ -154,6 +154,8 @@ static void pending_of(struct kd_book *book, const config_setting_t *s, struct k
 	if (kd_mechanism_find(name) >= 0)
 		kd_schema_error(
 			book, s, "take the line out", "pending on mechanism \"%.80s\", which exists", name);
+	else if (!kd_mechanism_announced(name))
+		kd_schema_unknown(book, s, "mechanism to wait for", name, KD_ANNOUNCED_WORDS);
 	else if (rule->mechanism != NULL && strcmp(rule->mechanism, name) != 0)
 		kd_schema_error(book, s, NULL, "pending on \"%.80s\", but the rule's mechanism is \"%.80s\"",
 			name, rule->mechanism);
@@ -181,7 +183,8 @@ static void then_of(struct kd_book *book, const config_setting_t *then, const co
 		kd_options_read(book, then, kd_mechanisms[rule->mechanism_index], rule);
 		return;
 	}
-	kd_options_show(book, then, rule);
+	if (kd_mechanism_announced(rule->mechanism))
+		kd_options_announced(book, then, rule);
 	mechanism_words(words, sizeof(words));
 	if (pending == NULL)
 		kd_schema_unknown(book, s, "mechanism", rule->mechanism, words);
@@ -300,8 +303,5 @@ static void rule(struct kd_book *book, const config_setting_t *group)
 
 void kd_rules_read(struct kd_book *book, const config_setting_t *root)
 {
-	const config_setting_t *list = kd_schema_get(root, "rules", KD_TYPE_GROUPS);
-
-	for (int i = 0; list != NULL && i < config_setting_length(list); i++)
-		rule(book, config_setting_get_elem(list, (unsigned int)i));
+	kd_schema_each(book, root, "rules", rule);
 }

@@ -59,18 +59,35 @@ struct kd_at kd_schema_at(struct kd_book *book, const config_setting_t *setting)
 	};
 }
 
+static void say(struct kd_book *book, enum kd_diag_level level, const config_setting_t *setting,
+	const char *hint, const char *format, va_list args)
+{
+	char message[512], path[PATH_MAX_LEN];
+
+	vsnprintf(message, sizeof(message), format, args);
+	path_of(setting, path, sizeof(path));
+	kd_diag(book->diags, level, file_of(book, setting), (int)config_setting_source_line(setting), path,
+		hint, "%s", message);
+}
+
 void kd_schema_error(
 	struct kd_book *book, const config_setting_t *setting, const char *hint, const char *format, ...)
 {
-	char message[512], path[PATH_MAX_LEN];
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(message, sizeof(message), format, args);
+	say(book, KD_DIAG_ERROR, setting, hint, format, args);
 	va_end(args);
-	path_of(setting, path, sizeof(path));
-	kd_diag(book->diags, KD_DIAG_ERROR, file_of(book, setting), (int)config_setting_source_line(setting),
-		path, hint, "%s", message);
+}
+
+void kd_schema_warn(
+	struct kd_book *book, const config_setting_t *setting, const char *hint, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	say(book, KD_DIAG_WARNING, setting, hint, format, args);
+	va_end(args);
 }
 
 void kd_schema_fault(struct kd_book *book, const config_setting_t *setting, const struct kd_fault *fault)
@@ -123,16 +140,6 @@ static bool is_strings(const config_setting_t *s)
 	return true;
 }
 
-static bool is_groups(const config_setting_t *s)
-{
-	if (!config_setting_is_list(s))
-		return false;
-	for (int i = 0; i < config_setting_length(s); i++)
-		if (!config_setting_is_group(config_setting_get_elem(s, (unsigned int)i)))
-			return false;
-	return true;
-}
-
 static bool is_type(const config_setting_t *s, enum kd_type type)
 {
 	int t = config_setting_type(s);
@@ -146,7 +153,7 @@ static bool is_type(const config_setting_t *s, enum kd_type type)
 	case KD_TYPE_GROUP:
 		return config_setting_is_group(s);
 	case KD_TYPE_GROUPS:
-		return is_groups(s);
+		return config_setting_is_list(s); /* its elements are looked at one by one */
 	case KD_TYPE_NUMBER:
 		return integer || t == CONFIG_TYPE_STRING;
 	case KD_TYPE_SCALAR:
@@ -215,6 +222,17 @@ static void unknown_key(struct kd_book *book, const config_setting_t *member, co
 	kd_schema_error(book, member, hint, "unknown setting");
 }
 
+static void only_groups(struct kd_book *book, const config_setting_t *list)
+{
+	for (int i = 0; i < config_setting_length(list); i++) {
+		const config_setting_t *e = config_setting_get_elem(list, (unsigned int)i);
+
+		if (!config_setting_is_group(e))
+			kd_schema_error(book, e, NULL, "expected %s, not %s", type_wanted(KD_TYPE_GROUP),
+				type_found(e));
+	}
+}
+
 void kd_schema_check(struct kd_book *book, const config_setting_t *group, const struct kd_key *keys)
 {
 	for (int i = 0; i < config_setting_length(group); i++) {
@@ -230,6 +248,8 @@ void kd_schema_check(struct kd_book *book, const config_setting_t *group, const 
 				type_found(member));
 		else if (is_empty(member, k->type))
 			kd_schema_error(book, member, NULL, "must not be empty");
+		else if (k->type == KD_TYPE_GROUPS)
+			only_groups(book, member);
 	}
 	for (const struct kd_key *k = keys; k->name != NULL; k++)
 		if (k->required && config_setting_get_member(group, k->name) == NULL)
@@ -241,6 +261,19 @@ config_setting_t *kd_schema_get(const config_setting_t *group, const char *name,
 	config_setting_t *s = config_setting_get_member(group, name);
 
 	return s != NULL && is_type(s, type) && !is_empty(s, type) ? s : NULL;
+}
+
+void kd_schema_each(struct kd_book *book, const config_setting_t *root, const char *name,
+	void (*each)(struct kd_book *book, const config_setting_t *group))
+{
+	const config_setting_t *list = kd_schema_get(root, name, KD_TYPE_GROUPS);
+
+	for (int i = 0; list != NULL && i < config_setting_length(list); i++) {
+		const config_setting_t *e = config_setting_get_elem(list, (unsigned int)i);
+
+		if (config_setting_is_group(e))
+			each(book, e);
+	}
 }
 
 const char *kd_schema_string(const config_setting_t *group, const char *name)
@@ -308,12 +341,30 @@ static const char *scope_date(
 	return kd_schema_keep(book, text);
 }
 
+/* A file of one's own is a profile already: no day and no place are asked of it. */
+static void no_effect(struct kd_book *book, const config_setting_t *group)
+{
+	static const char *const keys[] = {"since", "until", "where"};
+
+	for (unsigned int i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		const config_setting_t *s = config_setting_get_member(group, keys[i]);
+
+		if (s == NULL || (book->ignored >> i & 1) != 0)
+			continue;
+		book->ignored |= 1u << i;
+		kd_schema_warn(book, s, "all that stands in it is in force, whatever the day and the network",
+			"\"%s\" has no effect in a profile file", keys[i]);
+	}
+}
+
 void kd_schema_scope(struct kd_book *book, const config_setting_t *group, struct kd_scope *scope)
 {
 	static const struct kd_key where_keys[] = {{"network", KD_TYPE_STRINGS, true}, {NULL, 0, false}};
 	const config_setting_t *where = kd_schema_get(group, "where", KD_TYPE_GROUP), *list;
 	int network;
 
+	if (book->own != NULL)
+		no_effect(book, group);
 	scope->since = INT32_MIN;
 	scope->until = INT32_MAX;
 	scope->networks = (1u << KD_NETWORK_COUNT) - 1;

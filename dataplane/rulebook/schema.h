@@ -28,11 +28,15 @@ struct kd_key {
 
 #define KD_KEYS_MAX 80
 
-/* Unknown keys, wrong types, empty values, missing required keys. */
+/* Unknown keys, wrong types, empty values, missing required keys. In a list of groups each element that is
+ * none is said for itself. */
 void kd_schema_check(struct kd_book *book, const config_setting_t *group, const struct kd_key *keys);
 
 /* The member if it is there and of that type, else NULL. */
 config_setting_t *kd_schema_get(const config_setting_t *group, const char *name, enum kd_type type);
+/* Calls each for every group of a KD_TYPE_GROUPS member; what is not a group was said by kd_schema_check. */
+void kd_schema_each(struct kd_book *book, const config_setting_t *root, const char *name,
+	void (*each)(struct kd_book *book, const config_setting_t *group));
 /* A string member, or NULL. */
 const char *kd_schema_string(const config_setting_t *group, const char *name);
 
@@ -45,6 +49,8 @@ struct kd_at kd_schema_at(struct kd_book *book, const config_setting_t *setting)
 
 /* A diagnostic at a setting. hint may be NULL. */
 void kd_schema_error(struct kd_book *book, const config_setting_t *setting, const char *hint,
+	const char *format, ...) __attribute__((format(printf, 4, 5)));
+void kd_schema_warn(struct kd_book *book, const config_setting_t *setting, const char *hint,
 	const char *format, ...) __attribute__((format(printf, 4, 5)));
 void kd_schema_fault(struct kd_book *book, const config_setting_t *setting, const struct kd_fault *fault);
 /* "unknown NOUN "WORD"", with the nearest of words or all of them. */
@@ -61,7 +67,8 @@ bool kd_schema_cut(const struct kd_book *book, const config_setting_t *setting);
 int kd_schema_word(
 	struct kd_book *book, const config_setting_t *setting, const char *noun, const char *words);
 
-/* since, until and where of a rule or a setting. */
+/* since, until and where of a rule or a setting. In a user's own file they say nothing, which is warned of
+ * once per key. */
 void kd_schema_scope(struct kd_book *book, const config_setting_t *group, struct kd_scope *scope);
 
 /* The parsers of one kind of entry each. */

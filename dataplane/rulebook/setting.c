@@ -121,10 +121,7 @@ static void setting(struct kd_book *book, const config_setting_t *group)
 
 void kd_settings_read(struct kd_book *book, const config_setting_t *root)
 {
-	const config_setting_t *list = kd_schema_get(root, "settings", KD_TYPE_GROUPS);
-
-	for (int i = 0; list != NULL && i < config_setting_length(list); i++)
-		setting(book, config_setting_get_elem(list, (unsigned int)i));
+	kd_schema_each(book, root, "settings", setting);
 }
 
 static void put(struct kd_settings *s, unsigned int key, uint64_t value)

@@ -160,8 +160,5 @@ static void signature(struct kd_book *book, const config_setting_t *group)
 
 void kd_signatures_read(struct kd_book *book, const config_setting_t *root)
 {
-	const config_setting_t *list = kd_schema_get(root, "signatures", KD_TYPE_GROUPS);
-
-	for (int i = 0; list != NULL && i < config_setting_length(list); i++)
-		signature(book, config_setting_get_elem(list, (unsigned int)i));
+	kd_schema_each(book, root, "signatures", signature);
 }
