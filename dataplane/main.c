@@ -9,8 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <hs.h>
-
 #include "cmd/cmd.h"
 #include "cmd/parse.h"
 #include "kd_version.h"
@@ -105,7 +103,7 @@ int main(int argc, char **argv)
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
 		return usage(stdout, KD_EXIT_OK);
 	if (strcmp(argv[1], "--version") == 0) {
-		printf("kordon %s\nHyperscan %s\n", KD_VERSION, hs_version());
+		kd_print_version();
 		return KD_EXIT_OK;
 	}
 	if (strcmp(argv[1], "help") == 0)

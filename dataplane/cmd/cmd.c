@@ -13,7 +13,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <hs.h>
+
 #include "cmd/parse.h"
+#include "kd_version.h"
 #include "rulebook/diag.h"
 
 enum common {
@@ -25,6 +28,7 @@ enum common {
 	COMMON_VERBOSE,
 	COMMON_COLOR,
 	COMMON_HELP,
+	COMMON_VERSION,
 	COMMON_COUNT
 };
 
@@ -38,6 +42,7 @@ static const struct kd_cmd_option common[COMMON_COUNT] = {
 	[COMMON_VERBOSE] = {"verbose", 'v', NULL, "say more; may be repeated"},
 	[COMMON_COLOR] = {"color", 0, "WHEN", "auto, always or never (default auto; NO_COLOR is obeyed)"},
 	[COMMON_HELP] = {"help", 'h', NULL, "this text"},
+	[COMMON_VERSION] = {"version", 0, NULL, "the versions it was built with"},
 };
 
 /* The first of the common options a verb has: those of the profile come first. */
@@ -93,6 +98,11 @@ void kd_command_help(const struct kd_command *c)
 		print_option(o);
 	for (unsigned int i = common_from(c); i < COMMON_COUNT; i++)
 		print_option(&common[i]);
+}
+
+void kd_print_version(void)
+{
+	printf("kordon %s\nHyperscan %s\n", KD_VERSION, hs_version());
 }
 
 /* Option letters and names of a verb in getopt's shape; val = 256 + row, common ones behind the verb's. */
@@ -221,6 +231,10 @@ int kd_args_parse(struct kd_args *args, const struct kd_command *command, int ar
 
 			if (which == COMMON_HELP) {
 				kd_command_help(command);
+				return -1;
+			}
+			if (which == COMMON_VERSION) {
+				kd_print_version();
 				return -1;
 			}
 			err = take_common(args, which, optarg, &nset);

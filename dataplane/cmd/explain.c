@@ -40,15 +40,13 @@ static int number(const struct kd_args *args, enum row row, uint64_t *ret)
 	return 0;
 }
 
-static int tell(const struct kd_args *args, struct kd_explain *x, const struct kd_explain_config *config)
+static int tell(const struct kd_args *args, struct kd_explain *x)
 {
-	int rc = kd_explain_print(x, stdout);
+	char why[KD_EXPLAIN_WHY];
+	int rc = kd_explain_print(x, stdout, why);
 
-	if (rc == -ENOENT && config->packet != 0)
-		return kd_usage_error(
-			args, "--packet %" PRIu64 ": the capture has no such packet", config->packet);
 	if (rc == -ENOENT)
-		return kd_usage_error(args, "--flow %" PRIu64 ": the capture has no such flow", config->flow);
+		return kd_usage_error(args, "%s", why);
 	if (rc < 0 || fflush(stdout) != 0 || ferror(stdout)) {
 		kd_complain("%s", rc < 0 ? strerror(-rc) : "standard output: cannot be written");
 		return KD_EXIT_ENVIRONMENT;
@@ -89,7 +87,7 @@ static int run(const struct kd_args *args)
 	}
 	sink.user = x;
 	kd_offline_run(&o, &result);
-	rc = result.packets > 0 ? tell(args, x, &config) : KD_EXIT_OK;
+	rc = result.packets > 0 || result.end == KD_OFFLINE_OK ? tell(args, x) : KD_EXIT_OK;
 	if (!args->quiet)
 		kd_offline_say(&result, stderr);
 	if (result.end != KD_OFFLINE_OK) {

@@ -7,9 +7,12 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "report/expect.h"
 #include "report/junit.h"
@@ -83,6 +86,66 @@ static void on_event(void *user, const struct kd_event *e, bool open_loop)
 		r->out_of_memory = true;
 }
 
+/* The regular file a path means: itself, or, when it is not there yet, its folder and its name in it. */
+struct file {
+	dev_t dev;
+	ino_t ino;
+	const char *name; /* NULL = it is there */
+};
+
+/* false: no regular file, so writing it twice destroys nothing (/dev/null), or opening it will fail. */
+static bool file_of(const char *path, int standard, struct file *ret)
+{
+	const char *slash = strrchr(path, '/');
+	char folder[PATH_MAX] = ".";
+	struct stat st;
+
+	if (strcmp(path, "-") == 0 ? fstat(standard, &st) == 0 : stat(path, &st) == 0) {
+		*ret = (struct file){.dev = st.st_dev, .ino = st.st_ino};
+		return S_ISREG(st.st_mode);
+	}
+	if (slash != NULL && (size_t)(slash - path) + 2 > sizeof(folder))
+		return false;
+	if (slash != NULL)
+		snprintf(folder, sizeof(folder), "%.*s", (int)(slash - path) + 1, path);
+	if (stat(folder, &st) < 0)
+		return false;
+	*ret = (struct file){.dev = st.st_dev, .ino = st.st_ino, .name = slash != NULL ? slash + 1 : path};
+	return true;
+}
+
+static bool same_file(const char *a, const char *b, int standard_a)
+{
+	struct file one, two;
+
+	if (!file_of(a, standard_a, &one) || !file_of(b, STDOUT_FILENO, &two))
+		return false;
+	if (one.dev != two.dev || one.ino != two.ino || (one.name == NULL) != (two.name == NULL))
+		return false;
+	return one.name == NULL || strcmp(one.name, two.name) == 0;
+}
+
+/* Opening an output truncates it: not when it is the input or another output. */
+static int check_files(const struct replay *r)
+{
+	static const char *const option[] = {"-w", "-e", "--junit"};
+	const char *path[] = {r->o.output, r->o.events, r->args->value[JUNIT]};
+
+	for (unsigned int i = 0; i < 3; i++) {
+		if (path[i] == NULL)
+			continue;
+		if (same_file(r->o.input, path[i], STDIN_FILENO))
+			return kd_usage_error(
+				r->args, "%s %s: is the input; it would be overwritten", option[i], path[i]);
+		for (unsigned int k = 0; k < i; k++)
+			if (path[k] != NULL && ((strcmp(path[k], "-") == 0 && strcmp(path[i], "-") == 0) ||
+						       same_file(path[k], path[i], STDOUT_FILENO)))
+				return kd_usage_error(
+					r->args, "%s and %s name the same file", option[k], option[i]);
+	}
+	return 0;
+}
+
 static int read_options(struct replay *r)
 {
 	const struct kd_args *args = r->args;
@@ -103,8 +166,9 @@ static int read_options(struct replay *r)
 		return kd_usage_error(args, "--keep needs -w");
 	if (args->value[JUNIT] != NULL && args->value[EXPECT] == NULL)
 		return kd_usage_error(args, "--junit needs --expect");
-	if (r->o.output != NULL && r->o.events != NULL && strcmp(r->o.output, r->o.events) == 0)
-		return kd_usage_error(args, "-w and -e name the same file");
+	rc = check_files(r);
+	if (rc != 0)
+		return rc;
 	rc = kd_replay_checksums(args, args->value[CHECKSUMS], &r->o.checksums);
 	if (rc == 0)
 		rc = count(args, BURST, 1, KD_OFFLINE_BURST_MAX, &r->o.burst);
@@ -229,7 +293,7 @@ static int run(const struct kd_args *args)
 	r.sink = (struct kd_offline_sink){.user = &r, .event = on_event};
 	r.o.sink = &r.sink;
 	kd_offline_run(&r.o, &result);
-	if (!args->quiet)
+	if (!args->quiet && (result.end == KD_OFFLINE_OK || result.packets > 0))
 		say_summary(&result);
 	rc = report(&r, &result);
 	if (result.end != KD_OFFLINE_OK) {
@@ -259,8 +323,11 @@ const struct kd_command kd_command_replay = {
 		"private or lab address, else by who sent a flow's first packet (a guess, and said).\n\n"
 		"--expect holds for every flow of NAME (SNI or Host); without NAME for every flow that has "
 		"one, or for\n"
-		"all flows when none has. Exit 1 when it does not hold, 75 when a rule's mechanism does not "
-		"exist yet.\n\n"
+		"all flows when none has. Exit 1 when it does not hold or no flow has that name; 75 when a "
+		"rule's\n"
+		"mechanism does not exist yet, or when the flow of NAME may be one whose payload showed the "
+		"box no name,\n"
+		"as a ClientHello in two segments does: there an --expect without NAME helps.\n\n"
 		"A capture that ends in the middle of a packet is processed up to there, and the exit code "
 		"is 4.",
 	.options = options,

@@ -36,7 +36,7 @@ struct kd_offline {
 	uint64_t seed;
 	const char *input;	 /* path, "-" = standard input */
 	const char *output;	 /* annotated pcapng, or NULL */
-	const char *events;	 /* JSON lines, "-" = standard output, or NULL */
+	const char *events;	 /* JSON lines, "-" = standard output, or NULL; no output may be the input */
 	const char *inside_nets; /* "10.0.0.0/8,..." or NULL */
 	enum kd_checksums checksums;
 	unsigned int burst; /* 1..KD_OFFLINE_BURST_MAX */

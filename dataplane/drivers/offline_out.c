@@ -11,8 +11,6 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "kd_version.h"
 #include "report/json.h"
@@ -133,18 +131,6 @@ void kd_offline_out_finish(struct kd_offline_out *w)
 			strerror(errno != 0 ? errno : EIO));
 }
 
-/* Opening an output truncates it: not when it is the input. */
-static bool is_input(const struct kd_offline *o, const char *path)
-{
-	struct stat in, out;
-
-	if (stat(path, &out) != 0 || !S_ISREG(out.st_mode))
-		return false;
-	if (strcmp(o->input, "-") == 0 ? fstat(STDIN_FILENO, &in) != 0 : stat(o->input, &in) != 0)
-		return false;
-	return in.st_dev == out.st_dev && in.st_ino == out.st_ino;
-}
-
 static void open_events(struct kd_offline_out *w)
 {
 	const char *path = w->o->events;
@@ -166,16 +152,9 @@ static void open_events(struct kd_offline_out *w)
 
 void kd_offline_out_open(struct kd_offline_out *w, const struct kd_offline *o, struct kd_offline_result *ret)
 {
-	const char *paths[2] = {o->output, o->events};
 	int rc;
 
 	*w = (struct kd_offline_out){.o = o, .ret = ret};
-	for (int i = 0; i < 2; i++)
-		if (paths[i] != NULL && strcmp(paths[i], "-") != 0 && is_input(o, paths[i])) {
-			kd_offline_fail(
-				ret, KD_OFFLINE_USAGE, "%s: is the input; it would be overwritten", paths[i]);
-			return;
-		}
 	if (o->events != NULL)
 		open_events(w);
 	if (ret->end != KD_OFFLINE_OK || o->output == NULL)

@@ -2,9 +2,10 @@
 /*
  * Expectations about the flows of a run, `[NAME=]passed|degraded|blocked[:RULE]`, judged from the event
  * stream. With a NAME (SNI or Host, without case) it must hold for every flow of that name; without, for
- * every flow that has a name, or if none has one for every flow. No such flow is a mismatch. A flow that met
- * a rule whose mechanism is still pending makes its expectation inconclusive. RULE is the acting rule, for
- * `passed` the armed one.
+ * every flow that has a name, or if none has one for every flow. No such flow is a mismatch; but when no flow
+ * has the NAME and some had payload without one that the box could read, it may be theirs: inconclusive, as
+ * is a flow that met a rule whose mechanism is still pending. RULE is the acting rule, for `passed` the armed
+ * one.
  */
 #ifndef KD_EXPECT_H
 #define KD_EXPECT_H

@@ -535,17 +535,45 @@ static int by_first_packet(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static bool wanted(const struct kd_explain *x, const struct story *s, size_t number)
+static bool flow_wanted(const struct kd_explain *x, const struct story *s, size_t number)
 {
-	if (x->config.flow != 0 && x->config.flow != number && x->config.flow != s->node.id)
-		return false;
-	return x->config.packet == 0 || s->has_packet;
+	return x->config.flow == 0 || x->config.flow == number || x->config.flow == s->node.id;
 }
 
-int kd_explain_print(struct kd_explain *x, FILE *to)
+/* Whether what was asked for is there: the packet, the flow, and the one in the other. */
+static int find(const struct kd_explain *x, struct story *const *sorted, size_t n, char why[KD_EXPLAIN_WHY])
+{
+	uint64_t flow = x->config.flow, packet = x->config.packet;
+	bool flow_there = flow == 0, both = false;
+	size_t home = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		bool match = flow_wanted(x, sorted[i], i + 1);
+
+		flow_there |= match;
+		both |= match && sorted[i]->has_packet;
+		if (sorted[i]->has_packet)
+			home = i + 1;
+	}
+	if (packet != 0 && x->nanswers == 0)
+		snprintf(why, KD_EXPLAIN_WHY, "--packet %" PRIu64 ": the capture has no such packet", packet);
+	else if (!flow_there)
+		snprintf(why, KD_EXPLAIN_WHY, "--flow %" PRIu64 ": the capture has no such flow", flow);
+	else if (flow != 0 && packet != 0 && !both && home != 0)
+		snprintf(why, KD_EXPLAIN_WHY, "--packet %" PRIu64 ": is in flow %zu, not in flow %" PRIu64,
+			packet, home, flow);
+	else if (flow != 0 && packet != 0 && !both)
+		snprintf(why, KD_EXPLAIN_WHY, "--packet %" PRIu64 ": belongs to no flow", packet);
+	else
+		return 0;
+	return -ENOENT;
+}
+
+int kd_explain_print(struct kd_explain *x, FILE *to, char why[KD_EXPLAIN_WHY])
 {
 	struct story **sorted = calloc(x->nstories + 1, sizeof(struct story *));
 	size_t n = 0, shown = 0;
+	int rc;
 
 	if (sorted == NULL || x->lost) {
 		free(sorted);
@@ -554,10 +582,15 @@ int kd_explain_print(struct kd_explain *x, FILE *to)
 	for (struct story *s = x->stories; s != NULL; s = s->older)
 		sorted[n++] = s;
 	qsort(sorted, n, sizeof(struct story *), by_first_packet);
+	rc = find(x, sorted, n, why);
+	if (rc < 0) {
+		free(sorted);
+		return rc;
+	}
 	if (x->config.flow == 0)
 		print_answers(x, to);
 	for (size_t i = 0; i < n; i++) {
-		if (!wanted(x, sorted[i], i + 1))
+		if (!flow_wanted(x, sorted[i], i + 1) || (x->config.packet != 0 && !sorted[i]->has_packet))
 			continue;
 		if (shown++ > 0 || x->nanswers > 0)
 			fputc('\n', to);
@@ -569,7 +602,5 @@ int kd_explain_print(struct kd_explain *x, FILE *to)
 	free(sorted);
 	if (x->config.flow == 0 && x->config.packet == 0)
 		print_homeless(x, to);
-	else if (shown == 0 && x->nanswers == 0)
-		return -ENOENT;
 	return 0;
 }

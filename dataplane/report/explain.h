@@ -32,7 +32,10 @@ void kd_explain_free(struct kd_explain *x);
 void kd_explain_action(void *user, const struct kd_action *a, const uint8_t *original, uint32_t original_len);
 void kd_explain_event(void *user, const struct kd_event *e, bool open_loop);
 
-/* 0; -ENOENT: no such flow or packet (nothing was printed); -ENOMEM when something was lost on the way. */
-int kd_explain_print(struct kd_explain *x, FILE *to);
+#define KD_EXPLAIN_WHY 128
+
+/* 0; -ENOENT: no such flow or packet, or the packet is not in the flow: nothing was printed, `why` tells it;
+ * -ENOMEM when something was lost on the way. */
+int kd_explain_print(struct kd_explain *x, FILE *to, char why[KD_EXPLAIN_WHY]);
 
 #endif
