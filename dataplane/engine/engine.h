@@ -19,6 +19,7 @@
 
 struct kd_engine;
 struct kd_policy;
+struct kd_guard;
 
 /* The side a packet came from (or leaves by): the subscriber's or the internet's. */
 enum kd_side { KD_INSIDE = 0, KD_OUTSIDE = 1 };
@@ -80,6 +81,8 @@ struct kd_out {
 
 struct kd_engine_config {
 	const struct kd_policy *policy; /* borrowed; must outlive the engine */
+	struct kd_guard
+		*guard; /* live runs: borrowed, shared by workers; NULL offline, where nothing is forwarded */
 	uint64_t seed;
 	uint8_t box;   /* position on the path, from 0 */
 	bool flow_ids; /* put flow ids into actions (drivers that tell stories; costs a hash a packet) */

@@ -63,8 +63,16 @@ static bool reopens(const struct kd_step *s)
 	return s->pkt->side == f->opened && s->view->seq != f->nonce;
 }
 
+/* Nothing will look at this flow again. */
+static void leave_alone(struct kd_flow *f, uint16_t why)
+{
+	f->flags |= KD_FLOW_DECIDED;
+	f->reason = why;
+}
+
 static void open_flow(struct kd_step *s)
 {
+	uint16_t why;
 	struct kd_flow *f = s->flow;
 	const uint8_t *payload = s->pkt->data + s->view->payload_off;
 
@@ -74,9 +82,15 @@ static void open_flow(struct kd_step *s)
 	if (f->proto == KD_PROTO_UDP)
 		f->nonce = (uint32_t)kd_hash_bytes(
 			payload, s->view->payload_len < 64 ? s->view->payload_len : 64);
-	if (f->proto != KD_PROTO_TCP && f->proto != KD_PROTO_UDP) {
-		f->flags |= KD_FLOW_DECIDED;
-		f->reason = KD_REASON_FLOW_OTHER_PROTOCOL;
+	if (f->proto != KD_PROTO_TCP && f->proto != KD_PROTO_UDP)
+		leave_alone(f, KD_REASON_FLOW_OTHER_PROTOCOL);
+	/* What is injected takes its addresses from a packet of its flow, so a flow the guard refuses sends
+	 * nothing. */
+	if (s->e->guard != NULL) {
+		why = kd_guard_judge(
+			s->e->guard, f->v6, kd_flow_addr(f, KD_INSIDE), kd_flow_addr(f, KD_OUTSIDE));
+		if (why != KD_REASON_NONE)
+			leave_alone(f, why);
 	}
 }
 

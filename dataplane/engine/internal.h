@@ -8,6 +8,7 @@
 
 #include "engine/engine.h"
 #include "engine/flow.h"
+#include "engine/guard.h"
 #include "engine/protocol.h"
 #include "engine/ring.h"
 #include "rulebook/policy.h"
@@ -25,6 +26,7 @@
 
 struct kd_engine {
 	const struct kd_policy *policy;
+	struct kd_guard *guard; /* NULL offline */
 	struct kd_scratch *scratch;
 	uint64_t seed;
 	uint64_t now_ns; /* latest time seen */

@@ -36,6 +36,9 @@
 	X(DECODE_CHECKSUM, "decode.bad_checksum",                                                            \
 		"a checksum is wrong and --checksums verify was asked for")                                  \
 	X(FRAG_NOT_INSPECTED, "frag.not_inspected", "an IP fragment: forwarded as it is, never inspected")   \
+	X(GUARD_OUTSIDE_LAB, "guard.outside_lab",                                                            \
+		"an end of this flow is not in the lab: forwarded untouched")                                \
+	X(GUARD_LAB_SIZE, "guard.lab_size", "more inside addresses than a lab has: forwarded untouched")     \
 	X(FLOW_TABLE_FULL, "flow.table_full", "no room for another flow; its packets are judged one by one") \
 	X(FLOW_DONE, "flow.done", "the rule acted earlier on this flow and has no more to do with it")       \
 	X(FLOW_NO_PAYLOAD, "flow.no_payload", "no payload yet; nothing to inspect")                          \

@@ -35,6 +35,7 @@ int kd_engine_new(struct kd_engine **ret, const struct kd_engine_config *config)
 		return -ENOMEM;
 	memset(e, 0, sizeof(*e));
 	e->policy = config->policy;
+	e->guard = config->guard;
 	e->seed = config->seed;
 	e->box = config->box;
 	e->flow_ids = config->flow_ids;
