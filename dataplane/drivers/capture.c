@@ -171,3 +171,13 @@ bool kd_capture_is_kordon(const struct kd_capture *c)
 {
 	return c->kordon;
 }
+
+const char *kd_capture_writer(const struct kd_capture *c)
+{
+	return c->writer;
+}
+
+uint64_t kd_capture_end_ns(const struct kd_capture *c)
+{
+	return c->end_ns;
+}

@@ -54,4 +54,11 @@ int kd_capture_next(struct kd_capture *c, struct kd_captured *pkt, struct kd_cap
  */
 bool kd_capture_is_kordon(const struct kd_capture *c);
 
+/* The shb_userappl of the same section, cut at some length; "" when there is none. */
+const char *kd_capture_writer(const struct kd_capture *c);
+
+/* When the capture ended by its interface statistics read so far (isb_endtime as their first option, as
+ * kordon writes it); 0 when they do not say. */
+uint64_t kd_capture_end_ns(const struct kd_capture *c);
+
 #endif

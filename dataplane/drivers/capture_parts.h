@@ -57,6 +57,8 @@ struct kd_capture {
 	uint32_t pcap_dlt;
 	uint32_t pcap_unit_ns; /* 1 or 1000 */
 	bool kordon;	       /* the section's */
+	char writer[4096];     /* the section's shb_userappl */
+	uint64_t end_ns;       /* the latest isb_endtime */
 	uint32_t first_iface;  /* of the section */
 	uint32_t nifaces;      /* of the file so far */
 	uint64_t last_ns;      /* of the packet before */

@@ -16,6 +16,7 @@
 #define BLOCK_INTERFACE 1
 #define BLOCK_PACKET 2 /* obsolete: a 16-bit interface and a drop count, else like the enhanced one */
 #define BLOCK_SIMPLE 3
+#define BLOCK_STATISTICS 5
 #define BLOCK_ENHANCED 6
 
 #define BYTE_ORDER_MAGIC 0x1a2b3c4d
@@ -25,6 +26,7 @@
 #define OPTION_END 0
 #define OPTION_IF_NAME 2
 #define OPTION_EPB_FLAGS 2 /* of both packet blocks that have options */
+#define OPTION_ISB_ENDTIME 3
 #define OPTION_SHB_USERAPPL 4
 #define OPTION_IF_TSRESOL 9
 #define OPTION_IF_TSOFFSET 14
@@ -125,11 +127,17 @@ static int section_block(struct kd_capture *c, struct block *b)
 	kd_cur_skip(&b->body, 8); /* the section's length: often unknown, and never needed */
 	c->first_iface = c->nifaces;
 	c->kordon = false;
+	c->writer[0] = '\0';
 	while ((r = option_next(c, b, &b->body, &code, &value)) > 0) {
 		size_t len = sizeof(kordon) - 1;
 
-		if (code == OPTION_SHB_USERAPPL)
-			c->kordon = kd_cur_left(&value) >= len && memcmp(value.p, kordon, len) == 0;
+		if (code != OPTION_SHB_USERAPPL)
+			continue;
+		c->kordon = kd_cur_left(&value) >= len && memcmp(value.p, kordon, len) == 0;
+		len = kd_cur_left(&value) < sizeof(c->writer) - 1 ? kd_cur_left(&value)
+								  : sizeof(c->writer) - 1;
+		memcpy(c->writer, value.p, len);
+		c->writer[len] = '\0';
 	}
 	return r;
 }
@@ -324,6 +332,26 @@ static int simple_block(struct kd_capture *c, struct block *b, struct kd_capture
 	return 1;
 }
 
+/* Only the end of the capture is of interest; a block that does not tell it is stepped over like any other.
+ */
+static void statistics_block(struct kd_capture *c, struct block *b)
+{
+	uint32_t number = kd_capture_u32(c, &b->body), high, low;
+	uint16_t code, len;
+	uint64_t ns;
+
+	kd_cur_skip(&b->body, 8);
+	code = kd_capture_u16(c, &b->body);
+	len = kd_capture_u16(c, &b->body);
+	high = kd_capture_u32(c, &b->body);
+	low = kd_capture_u32(c, &b->body);
+	if (b->body.bad || code != OPTION_ISB_ENDTIME || len != 8 || number >= c->nifaces - c->first_iface)
+		return;
+	if (ticks_to_ns(&c->iface[c->first_iface + number], (uint64_t)high << 32 | low, &ns) &&
+		ns > c->end_ns)
+		c->end_ns = ns;
+}
+
 static int pcapng_next(struct kd_capture *c, struct kd_captured *pkt)
 {
 	struct block b;
@@ -336,6 +364,9 @@ static int pcapng_next(struct kd_capture *c, struct kd_captured *pkt)
 			break;
 		case BLOCK_INTERFACE:
 			r = interface_block(c, &b);
+			break;
+		case BLOCK_STATISTICS:
+			statistics_block(c, &b);
 			break;
 		case BLOCK_ENHANCED:
 		case BLOCK_PACKET:

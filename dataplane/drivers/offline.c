@@ -16,6 +16,8 @@
 
 #include "drivers/capture.h"
 #include "drivers/checksum.h"
+#include "drivers/ingress.h"
+#include "drivers/lab_nets.h"
 #include "drivers/offline_out.h"
 #include "engine/decode.h"
 #include "report/order.h"
@@ -56,6 +58,7 @@ struct run {
 	struct kd_capture *capture;
 	struct kd_side_judge *judge;
 	struct kd_engine *engine;
+	struct kd_guard *guard; /* of the live run whose ingress this is, else NULL */
 	struct kd_order *order;
 	struct kd_offline_out files;
 	struct kd_event *drained;
@@ -84,16 +87,17 @@ static void no_memory(struct run *r)
 }
 
 /*
- * Whether the recorded packets are what the endpoints would have sent under this very policy: only in
- * kordon's own ingress capture of a run with the same profile and seed. No capture says that about itself
- * yet, so never.
+ * The recorded packets are what the endpoints sent under this very policy only in kordon's own ingress
+ * capture of a run with the same profile and seed. Such a capture says so, and which lab its guard let the
+ * box act on.
  */
-static bool capture_is_closed_loop(const struct kd_capture *c, const struct kd_policy *policy, uint64_t seed)
+static int recognise_ingress(struct run *r)
 {
-	(void)c;
-	(void)policy;
-	(void)seed;
-	return false;
+	const char *nets = kd_ingress_lab(kd_capture_writer(r->capture), r->o->policy, r->o->seed);
+	char why[128];
+
+	r->closed_loop = nets != NULL;
+	return nets != NULL ? kd_lab_nets(&r->guard, nets, why, sizeof(why)) : 0;
 }
 
 static int link_of(uint32_t dlt)
@@ -364,6 +368,9 @@ static void read_all(struct run *r)
 		take(r, &c);
 	burst(r);
 	if (r->given > 0) {
+		/* a live run goes on after its last packet, and so do the flows' idle times */
+		if (r->closed_loop && kd_capture_end_ns(r->capture) > r->last_ns)
+			r->last_ns = kd_capture_end_ns(r->capture);
 		kd_engine_advance(r->engine, r->last_ns, &r->out);
 		settle(r);
 	}
@@ -443,7 +450,14 @@ static void open_inputs(struct run *r)
 				err.message[0] != '\0' ? err.message : strerror(-rc));
 		return;
 	}
+	rc = recognise_ingress(r);
+	if (rc < 0) {
+		kd_offline_fail(r->ret, KD_OFFLINE_INPUT, "%s: the lab's networks in it cannot be used: %s",
+			input_name(r), strerror(-rc));
+		return;
+	}
 	config.policy = r->o->policy;
+	config.guard = r->guard;
 	config.flows4_max = FLOWS4_MAX;
 	config.flows6_max = FLOWS6_MAX;
 	config.seed = r->o->seed;
@@ -451,7 +465,6 @@ static void open_inputs(struct run *r)
 	rc = kd_engine_new(&r->engine, &config);
 	if (rc < 0)
 		kd_offline_fail(r->ret, KD_OFFLINE_ENVIRONMENT, "engine: %s", strerror(-rc));
-	r->closed_loop = capture_is_closed_loop(r->capture, r->o->policy, r->o->seed);
 }
 
 static void allocate(struct run *r)
@@ -473,6 +486,7 @@ static void close_all(struct run *r)
 {
 	kd_order_free(r->order);
 	kd_engine_free(r->engine);
+	kd_guard_free(r->guard);
 	if (r->capture != NULL)
 		kd_capture_close(r->capture);
 	kd_side_free(r->judge);

@@ -16,10 +16,12 @@
 
 #define BLOCK_SECTION 0x0a0d0d0a
 #define BLOCK_INTERFACE 1
+#define BLOCK_STATISTICS 5
 #define BLOCK_ENHANCED 6
 
 #define OPTION_COMMENT 1
 #define OPTION_IF_NAME 2
+#define OPTION_ISB_ENDTIME 3
 #define OPTION_EPB_FLAGS 2
 #define OPTION_SHB_USERAPPL 4
 #define OPTION_IF_TSRESOL 9
@@ -225,6 +227,26 @@ void kd_pcapng_write(struct kd_pcapng *w, unsigned int side, unsigned int link, 
 	if (options > 0)
 		put_le32(w, 0);
 	put_le32(w, total);
+}
+
+void kd_pcapng_end(struct kd_pcapng *w, uint64_t end_ns)
+{
+	uint32_t len = FRAME_LEN + 12 + option_room(8) + 4;
+	uint8_t head[20], value[8];
+
+	le32(le32(value, (uint32_t)(end_ns >> 32)), (uint32_t)end_ns);
+	for (uint32_t i = 0; i < w->nifaces; i++) {
+		uint8_t *p = le32(head, BLOCK_STATISTICS);
+
+		p = le32(p, len);
+		p = le32(p, i);
+		p = le32(p, (uint32_t)(end_ns >> 32));
+		le32(p, (uint32_t)end_ns);
+		put(w, head, sizeof(head));
+		put_option(w, OPTION_ISB_ENDTIME, value, sizeof(value));
+		put_le32(w, 0);
+		put_le32(w, len);
+	}
 }
 
 int kd_pcapng_close(struct kd_pcapng *w)

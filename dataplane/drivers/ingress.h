@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * How a capture says that it is the ingress of a live run under one policy and seed: words in its section
+ * header. Only then are its packets what the endpoints sent under this very box, so that its replay is
+ * closed-loop.
+ */
+#ifndef KD_INGRESS_H
+#define KD_INGRESS_H
+
+#include <stdint.h>
+
+#include "rulebook/policy.h"
+
+#define KD_INGRESS_MARK 4096
+
+/* "kordon 0.1.0 ingress policy=HASH seed=N lab=NETS": the section's shb_userappl. */
+void kd_ingress_mark(
+	char buf[KD_INGRESS_MARK], const struct kd_policy *policy, uint64_t seed, const char *lab_nets);
+
+/* The lab's networks in a mark of this policy and seed, NULL when `writer` is no such mark. Points into
+ * writer. */
+const char *kd_ingress_lab(const char *writer, const struct kd_policy *policy, uint64_t seed);
+
+#endif

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What an ingress capture says of itself and what its reader makes of it: the mark of policy, seed and lab,
+ * and the end of the run behind the last packet.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "drivers/capture.h"
+#include "drivers/ingress.h"
+#include "report/pcapng.h"
+
+static const struct kd_policy policy = {.hash = "00ff"};
+
+static void mark_is_known_again(void **state)
+{
+	struct kd_policy other = {.hash = "00fe"};
+	char mark[KD_INGRESS_MARK];
+
+	(void)state;
+	kd_ingress_mark(mark, &policy, 7, "198.18.0.0/15,fd00::/8");
+	assert_memory_equal(mark, "kordon ", 7);
+	assert_string_equal(kd_ingress_lab(mark, &policy, 7), "198.18.0.0/15,fd00::/8");
+	assert_null(kd_ingress_lab(mark, &policy, 8));
+	assert_null(kd_ingress_lab(mark, &policy, 70));
+	assert_null(kd_ingress_lab(mark, &other, 7));
+}
+
+static void annotated_output_is_no_ingress(void **state)
+{
+	(void)state;
+	assert_null(kd_ingress_lab("kordon 0.1.0", &policy, 7));
+	assert_null(kd_ingress_lab("", &policy, 7));
+}
+
+/* Writes one packet at 5 ns, ends at `end_ns` unless that is 0, and reads all of it back. */
+static uint64_t end_read_back(const char *writer, uint64_t end_ns, char *ret_writer, size_t room)
+{
+	char path[] = "/tmp/kordon-ingress-XXXXXX";
+	struct kd_capture_error err;
+	struct kd_pcapng *w;
+	struct kd_capture *c;
+	struct kd_captured p;
+	uint64_t end;
+
+	close(mkstemp(path));
+	assert_int_equal(kd_pcapng_open(&w, path, writer), 0);
+	kd_pcapng_write(
+		w, KD_OUTSIDE, KD_LINK_ETHERNET, KD_DIR_INBOUND, 5, (const uint8_t *)"packet", 6, 6, NULL);
+	if (end_ns != 0)
+		kd_pcapng_end(w, end_ns);
+	assert_int_equal(kd_pcapng_close(w), 0);
+	assert_int_equal(kd_capture_open(&c, path, &err), 0);
+	unlink(path);
+	snprintf(ret_writer, room, "%s", kd_capture_writer(c));
+	assert_int_equal(kd_capture_next(c, &p, &err), 1);
+	assert_int_equal(p.time_ns, 5);
+	assert_int_equal(kd_capture_end_ns(c), 0); /* not read yet */
+	assert_int_equal(kd_capture_next(c, &p, &err), 0);
+	end = kd_capture_end_ns(c);
+	kd_capture_close(c);
+	return end;
+}
+
+static void end_of_run_survives(void **state)
+{
+	char writer[256];
+
+	(void)state;
+	/* more than 32 bits of seconds' nanoseconds: both halves of the stamp count */
+	assert_int_equal(
+		end_read_back("kordon x", 1795282552123456789, writer, sizeof(writer)), 1795282552123456789);
+	assert_string_equal(writer, "kordon x");
+	assert_int_equal(end_read_back("kordon x", 0, writer, sizeof(writer)), 0);
+}
+
+static void long_writer_is_whole(void **state)
+{
+	char mark[KD_INGRESS_MARK], nets[2000] = "10.0.0.0/8", read[KD_INGRESS_MARK];
+
+	(void)state;
+	while (strlen(nets) < sizeof(nets) - 20)
+		strcat(nets, ",10.0.0.0/8");
+	kd_ingress_mark(mark, &policy, 1, nets);
+	end_read_back(mark, 0, read, sizeof(read));
+	assert_string_equal(kd_ingress_lab(read, &policy, 1), nets);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(mark_is_known_again),
+		cmocka_unit_test(annotated_output_is_no_ingress),
+		cmocka_unit_test(end_of_run_survives),
+		cmocka_unit_test(long_writer_is_whole),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
