@@ -14,13 +14,19 @@
 #include "kd_version.h"
 #include "rulebook/diag.h"
 
-extern const struct kd_command kd_command_replay, kd_command_explain, kd_command_check, kd_command_list;
+extern const struct kd_command kd_command_run, kd_command_stats;
+extern const struct kd_command kd_command_replay, kd_command_explain, kd_command_check, kd_command_list,
+	kd_command_lab, kd_command_try;
 
 const struct kd_command *const kd_commands[] = {
 	&kd_command_replay,
 	&kd_command_explain,
 	&kd_command_check,
 	&kd_command_list,
+	&kd_command_run,
+	&kd_command_stats,
+	&kd_command_lab,
+	&kd_command_try,
 	NULL,
 };
 
@@ -113,7 +119,7 @@ int main(int argc, char **argv)
 		return unknown(argv[1]);
 	code = kd_args_parse(&args, command, argc - 1, argv + 1);
 	if (code != 0)
-		return code < 0 ? KD_EXIT_OK : code;
+		return code < 0 ? KD_EXIT_OK : command->exit_base + code;
 	if (args.policies == NULL)
 		args.policies = default_policies(policies, sizeof(policies));
 	code = command->run(&args);
