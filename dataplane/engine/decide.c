@@ -90,7 +90,7 @@ void kd_decide(struct kd_step *s)
 		if (s->app_index != KD_APP_NONE)
 			pass(s, KD_REASON_DECIDE_NO_RULE);
 		else
-			kd_flow_note(f, s->reason);
+			kd_flow_note_nearest(f, s->reason);
 		return;
 	}
 	r = &s->e->policy->rules[found];

@@ -69,6 +69,14 @@ static inline void kd_flow_note(struct kd_flow *f, uint16_t reason)
 		f->reason = reason;
 }
 
+/* Says how near the box came to recognising it: the first thing that looked like something stays, so that a
+ * hello in two segments is told as that and not as whatever the server said later. */
+static inline void kd_flow_note_nearest(struct kd_flow *f, uint16_t reason)
+{
+	if (f->reason == KD_REASON_FLOW_NO_PAYLOAD || f->reason == KD_REASON_CLASSIFY_UNKNOWN)
+		kd_flow_note(f, reason);
+}
+
 #define KD_BUCKET_SLOTS 10
 
 struct kd_bucket {

@@ -20,7 +20,7 @@ bool kd_stream_offer(struct kd_step *s)
 	}
 	if (*looked_at >= s->e->policy->settings.inspect_pkts) {
 		s->reason = KD_REASON_CLASSIFY_BUDGET;
-		kd_flow_note(f, s->reason);
+		kd_flow_note_nearest(f, s->reason);
 		return false;
 	}
 	++*looked_at;
