@@ -182,10 +182,11 @@ static bool starts_at(struct lab *lab, const char *folder, int folder_len, const
 	return n > 0 && (size_t)n < sizeof(lab->start) && runnable(lab->start) == 0;
 }
 
-/* The scripts: $KORDON_TESTBED, else beside the build, beside the rules, or where they were installed. */
+/* The scripts: $KORDON_TESTBED, else beside the build, or where they were installed. Never beside --policies:
+ * where rules are read from must not choose what is run. */
 static int find_start(struct lab *lab)
 {
-	const char *env = getenv("KORDON_TESTBED"), *rules = lab->args->policies;
+	const char *env = getenv("KORDON_TESTBED");
 	ssize_t n = readlink("/proc/self/exe", lab->exe, sizeof(lab->exe) - 1);
 
 	if (n <= 0)
@@ -194,7 +195,6 @@ static int find_start(struct lab *lab)
 	if (env != NULL)
 		return starts_at(lab, env, INT_MAX, "") ? 0 : -ENOENT;
 	if (starts_at(lab, lab->exe, (int)(strrchr(lab->exe, '/') - lab->exe), "/../testbed") ||
-		starts_at(lab, rules, INT_MAX, "/../testbed") ||
 		starts_at(lab, KD_POLICIES_INSTALLED, INT_MAX, "/testbed"))
 		return 0;
 	return -ENOENT;

@@ -99,6 +99,19 @@ static int read_delay(const struct kd_args *args, struct kd_live *live)
 	return 0;
 }
 
+/* EAL would print its own help and end the process, in silence. */
+static int refuse_help(const struct kd_args *args)
+{
+	static const char *const words[] = {"-h", "--help", "-v", "--version"};
+
+	for (unsigned int i = 0; i < args->noperands; i++)
+		for (unsigned int k = 0; k < sizeof(words) / sizeof(words[0]); k++)
+			if (strcmp(args->operands[i], words[k]) == 0)
+				return kd_usage_error(
+					args, "%s behind --: DPDK's options are in its manual", words[k]);
+	return 0;
+}
+
 static int read_options(const struct kd_args *args, struct kd_live *live)
 {
 	uint64_t workers = 1, sleep_us = IDLE_SLEEP_US;
@@ -113,6 +126,9 @@ static int read_options(const struct kd_args *args, struct kd_live *live)
 		.verbose = args->verbose,
 		.quiet = args->quiet,
 		.eal_args = args->operands};
+	rc = refuse_help(args);
+	if (rc != 0)
+		return rc;
 	if (args->noperands > 0 && args->operands[0][0] != '-')
 		return kd_usage_error(
 			args, "\"%s\": only options of EAL may stand behind --", args->operands[0]);

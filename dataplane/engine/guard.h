@@ -5,7 +5,9 @@
  * 256 distinct inside addresses outside the benchmarking ranges. Everything else is forwarded untouched and
  * counted. It prevents accidents, not malice (docs/ethics.md); no switch turns it off.
  *
- * Shared by the workers of one run: the set of inside addresses is bounded and grows without locks.
+ * Which 256 come first is settled as flows arrive; with several workers, and more addresses than that, a
+ * replay may settle it otherwise. Shared by the workers of one run: the set of inside addresses is bounded
+ * and grows without locks.
  */
 #ifndef KD_GUARD_H
 #define KD_GUARD_H

@@ -52,13 +52,13 @@ web_config() {
 			admin off
 			skip_install_trust
 			auto_https disable_redirects
-			storage file_system $dir/web
+			storage file_system "$dir/web"
 		}
 		(page) {
 			bind $addresses
 			@tcp expression {http.request.proto} != "HTTP/3.0"
 			header @tcp >Alt-Svc "h3=\":443\"; ma=2592000"
-			root * $dir/www
+			root * "$dir/www"
 			handle /bytes/* {
 				uri strip_prefix /bytes
 				file_server

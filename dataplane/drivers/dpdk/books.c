@@ -184,7 +184,7 @@ static bool buffers_back(const struct kd_live_state *s, uint64_t held)
 	bool back = true;
 
 	for (unsigned int i = 0; i < 3; i++)
-		if (pools[i] != NULL)
+		if (pools[i] != NULL && !(i == 0 && s->pool_kept))
 			back &= rte_mempool_avail_count(pools[i]) + (i == 0 ? held : 0) == s->pool_start[i];
 	return back;
 }
@@ -200,11 +200,13 @@ int kd_live_report(struct kd_live_state *s)
 	kd_live_sums(s, &c, &b);
 	if (!s->live->quiet)
 		say_all(s, &c, &b);
-	if (b.capture_lost > 0)
+	if (b.capture_lost > 0) {
+		rc = KD_LIVE_INCONCLUSIVE;
 		kd_live_say(
 			"%" PRIu64
 			" packets are missing in the capture (capture.lost): its replay gives other events",
 			b.capture_lost);
+	}
 	if (c.events_lost > 0) {
 		kd_live_say("%" PRIu64 " events were lost in a full ring", c.events_lost);
 		rc = KD_LIVE_INTERNAL;

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -21,6 +22,7 @@
 int kd_control_open(const char *path)
 {
 	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	struct stat st;
 	int fd, probe;
 
 	if (strlen(path) >= sizeof(a.sun_path))
@@ -35,7 +37,7 @@ int kd_control_open(const char *path)
 		errno = EADDRINUSE;
 		goto fail;
 	}
-	if (errno == ECONNREFUSED)
+	if (errno == ECONNREFUSED && lstat(path, &st) == 0 && S_ISSOCK(st.st_mode))
 		unlink(path); /* somebody's who is no more */
 	if (bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0 || listen(fd, 8) < 0)
 		goto fail;
@@ -43,7 +45,8 @@ int kd_control_open(const char *path)
 	return fd;
 fail:
 	kd_live_say("%s: %s", path,
-		errno == EADDRINUSE ? "another run answers there; choose another --stats" : strerror(errno));
+		errno == EADDRINUSE ? "another run answers there, or it is no socket; choose another --stats"
+				    : strerror(errno));
 	if (probe >= 0)
 		close(probe);
 	if (fd >= 0)

@@ -278,10 +278,16 @@ static void add_memory(struct words *w, const struct kd_live *live, size_t need)
 {
 	static const char *const own[] = {
 		"--in-memory", "--no-huge", "--huge-dir", "-m", "--socket-mem", NULL};
+	static const char *const shared[] = {
+		"--in-memory", "--no-shconf", "--file-prefix", "--proc-type", "--huge-dir", NULL};
 	size_t mb = need / MB + 64;
 
-	if (given(live, own))
+	if (given(live, own)) {
+		/* Whatever memory it is, nothing is shared with other runs or left in the file system. */
+		if (!given(live, shared))
+			add(w, "--no-shconf");
 		return;
+	}
 	if (free_hugepages() >= need + 32u * MB) {
 		add(w, "--in-memory");
 		return;

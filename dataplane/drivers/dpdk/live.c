@@ -43,7 +43,7 @@ struct run {
 	struct kd_shard shard[KD_LIVE_WORKERS_MAX];
 	struct kd_desk *desk;
 	int signals, control;
-	bool eal, launched;
+	bool eal, launched, ready;
 };
 
 static unsigned int lcores_needed(const struct kd_live *live)
@@ -51,9 +51,28 @@ static unsigned int lcores_needed(const struct kd_live *live)
 	return live->workers == 1 ? 2 : live->workers + 2;
 }
 
+/* Service cores are counted by rte_lcore_count and run nothing of ours. */
+static unsigned int lcores_there(void)
+{
+	unsigned int lcore, n = 1;
+
+	RTE_LCORE_FOREACH_WORKER(lcore)
+	n++;
+	return n;
+}
+
+/* Its driver fills the kernel's queues at start and keeps what is in them until the process ends. */
+static bool has_af_xdp(const struct kd_live *live)
+{
+	static const char name[] = "net_af_xdp";
+
+	return strncmp(live->port[0], name, sizeof(name) - 1) == 0 ||
+	       strncmp(live->port[1], name, sizeof(name) - 1) == 0;
+}
+
 static unsigned int pool_size(const struct kd_live *live)
 {
-	unsigned int n = POOL_BASE + lcores_needed(live) * 2 * POOL_CACHE;
+	unsigned int n = (has_af_xdp(live) ? 3 : 1) * POOL_BASE + lcores_needed(live) * 2 * POOL_CACHE;
 
 	if (live->delay_ns > 0)
 		n += 2 * DELAY_SLOTS;
@@ -169,10 +188,10 @@ static int set_up(struct run *r)
 	if (rc != 0)
 		return rc;
 	r->eal = true;
-	if (rte_lcore_count() < lcores_needed(s->live))
+	if (lcores_there() < lcores_needed(s->live))
 		return kd_live_say(
 			"%u logical cores, but %u workers need %u; leave -l and --lcores out, or name more",
-			rte_lcore_count(), s->live->workers, lcores_needed(s->live));
+			lcores_there(), s->live->workers, lcores_needed(s->live));
 	rc = kd_ports_open(s, &room);
 	if (rc == 0)
 		rc = make_pools(s, room);
@@ -186,9 +205,11 @@ static int set_up(struct run *r)
 		r->control = kd_control_open(s->live->stats_socket);
 		rc = r->control < 0 ? -r->control : 0;
 	}
+	s->pool_kept = has_af_xdp(s->live);
 	return rc == 0 ? kd_ports_start(s) : rc;
 }
 
+/* Nothing ran: nobody else will say that the workers are done. */
 static int launch(struct run *r)
 {
 	struct kd_live_state *s = &r->s;
@@ -203,19 +224,26 @@ static int launch(struct run *r)
 		r->shard[i] = (struct kd_shard){.state = s, .index = i};
 		rc = rte_eal_remote_launch(kd_shard_worker, &r->shard[i], lcore);
 	}
-	return rc == 0 ? 0 : kd_live_say("cannot start a worker: %s", strerror(-rc));
+	if (rc == 0)
+		return 0;
+	atomic_store_explicit(&s->stop, true, memory_order_relaxed);
+	if (i == 0)
+		atomic_store_explicit(&s->workers_done, true, memory_order_release);
+	return kd_live_say("cannot start a worker: %s", strerror(-rc));
 }
 
-static int tell_ready(const struct kd_live *live)
+static int tell_ready(struct run *r)
 {
+	const struct kd_live *live = r->s.live;
 	int fd;
 
 	if (live->ready_file == NULL)
 		return 0;
-	fd = open(live->ready_file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	fd = open(live->ready_file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 	if (fd < 0)
 		return kd_live_say("%s: %s", live->ready_file, strerror(errno));
 	close(fd);
+	r->ready = true;
 	return 0;
 }
 
@@ -225,6 +253,24 @@ static uint64_t monotonic_ns(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* One signal is enough; the next ends the process, for whoever is in a hurry. */
+static void hurry(struct run *r)
+{
+	struct signalfd_siginfo taken;
+	sigset_t set;
+
+	if (r->signals < 0)
+		return;
+	while (read(r->signals, &taken, sizeof(taken)) > 0) /* or it would be the next */
+		;
+	close(r->signals);
+	r->signals = -1;
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
 /* Until a signal, the time given, or a failure; then until the workers have let go of everything. */
@@ -244,7 +290,7 @@ static void attend(struct run *r)
 		if ((fds[0].revents & POLLIN) != 0 || kd_desk_failed(r->desk) != 0 ||
 			monotonic_ns() >= until_ns) {
 			atomic_store_explicit(&s->stop, true, memory_order_relaxed);
-			r->signals = -1; /* one is enough; the next is for whoever is in a hurry */
+			hurry(r);
 		}
 		busy = kd_desk_round(r->desk) > 0;
 	}
@@ -257,7 +303,7 @@ static int forward(struct run *r)
 	int rc = launch(r);
 
 	if (rc == 0)
-		rc = tell_ready(s->live);
+		rc = tell_ready(r);
 	if (rc != 0)
 		atomic_store_explicit(&s->stop, true, memory_order_relaxed);
 	attend(r);
@@ -317,8 +363,8 @@ int kd_live_run(const struct kd_live *live)
 	rc = kd_eal_preflight(live);
 	if (rc != 0)
 		return rc;
-	if (live->ready_file != NULL)
-		unlink(live->ready_file);
+	if (live->ready_file != NULL && access(live->ready_file, F_OK) == 0)
+		return kd_live_say("%s: is there already; a --ready-file must not be", live->ready_file);
 	r = calloc(1, sizeof(*r));
 	if (r == NULL)
 		return kd_live_say("out of memory");
@@ -341,9 +387,9 @@ int kd_live_run(const struct kd_live *live)
 	} else if (r->eal) {
 		kd_ports_close(&r->s);
 	}
+	if (r->ready)
+		unlink(live->ready_file);
 	take_down(r);
 	free(r);
-	if (live->ready_file != NULL)
-		unlink(live->ready_file);
 	return rc;
 }

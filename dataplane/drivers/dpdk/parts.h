@@ -29,7 +29,13 @@
 #define KD_LIVE_QUEUE 2048 /* packets between the dispatcher and a worker, either way */
 
 /* Numbered like the commands' exit codes. */
-enum kd_live_end { KD_LIVE_OK = 0, KD_LIVE_USAGE = 2, KD_LIVE_ENVIRONMENT = 5, KD_LIVE_INTERNAL = 6 };
+enum kd_live_end {
+	KD_LIVE_OK = 0,
+	KD_LIVE_USAGE = 2,
+	KD_LIVE_ENVIRONMENT = 5,
+	KD_LIVE_INTERNAL = 6,
+	KD_LIVE_INCONCLUSIVE = 75
+};
 
 /* One line on stderr, "kordon: ..."; returns KD_LIVE_ENVIRONMENT. */
 int kd_live_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -203,6 +209,7 @@ struct kd_live_state {
 	_Atomic uint64_t stamped_ns; /* every packet stamped before this has been handed to its worker */
 	struct rte_mempool *pool, *injects, *copies;
 	unsigned int pool_start[3];
+	bool pool_kept; /* a driver keeps packet buffers past the end: they cannot be compared */
 };
 
 /* Gives n <= KD_LIVE_BURST packets to the engine; what leaves stands in w->leaving. */
@@ -283,7 +290,7 @@ void kd_control_serve(int fd, struct kd_live_state *s);
 /* books.c: sums over the workers, as of their last answer (or now, when they are at rest). */
 void kd_live_sums(struct kd_live_state *s, struct kd_counters *engine, struct kd_books *books);
 void kd_live_collect(struct kd_live_state *s);
-/* Says how the run ended; 0 or KD_LIVE_INTERNAL. */
+/* Says how the run ended; 0, KD_LIVE_INTERNAL, or KD_LIVE_INCONCLUSIVE: the capture has holes. */
 int kd_live_report(struct kd_live_state *s);
 
 #endif

@@ -58,7 +58,7 @@ static int port_open(struct kd_live_state *s, unsigned int side)
 /* The driver's receive buffer must hold the longest frame. */
 int kd_ports_open(struct kd_live_state *s, uint16_t *ret_room)
 {
-	uint16_t room = RTE_MBUF_DEFAULT_DATAROOM;
+	uint16_t room = RTE_MBUF_DEFAULT_BUF_SIZE; /* headroom and all */
 
 	s->io.port[0] = s->io.port[1] = RTE_MAX_ETHPORTS;
 	for (unsigned int side = 0; side < 2; side++) {
@@ -72,8 +72,8 @@ int kd_ports_open(struct kd_live_state *s, uint16_t *ret_room)
 		if (mtu > MTU_MAX && mtu != UINT16_MAX)
 			return kd_live_say("%s port %s: its MTU is %u; at most %u is forwarded",
 				side_name[side], s->live->port[side], mtu, MTU_MAX);
-		if (mtu <= MTU_MAX && mtu + LINK_BYTES_MAX > room)
-			room = (uint16_t)(mtu + LINK_BYTES_MAX);
+		if (mtu <= MTU_MAX && RTE_PKTMBUF_HEADROOM + mtu + LINK_BYTES_MAX > room)
+			room = (uint16_t)(RTE_PKTMBUF_HEADROOM + mtu + LINK_BYTES_MAX);
 	}
 	*ret_room = room;
 	return 0;
