@@ -19,6 +19,8 @@ try "the command's own, bad" 7 '' -- bash -c 'exit 7'
 try "died of a signal" 137 '' -- bash -c 'kill -9 $$'
 try "server not ready in time" 120 '*no tcp:443 after 1 s*' \
 	--outside 'exec tail -f /dev/null' --ready tcp:443 --ready-timeout 1 -- true
+try "seconds with a leading zero" 120 '*no tcp:443 after 01 s*' \
+	--outside 'exec tail -f /dev/null' --ready tcp:443 --ready-timeout 01 -- true
 try "server ended" 120 '*ended before it was ready*' --outside 'echo why >&2; exit 1' --ready udp:443 -- true
 try "server ready" 0 '' --outside 'exec openssl s_server -quiet -accept 443 -nocert -cipher aNULL:ALL' \
 	--outside-at @meta --ready tcp:443 -- bash -c ': >/dev/tcp/server.test/443'

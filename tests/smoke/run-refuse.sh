@@ -36,6 +36,12 @@ ok "a name too long" refused 5 'too long for an interface' "${lab[@]}" \
 ok "one name for both ports" refused 5 'both ports are called' "${lab[@]}" \
 	--inside-port net_tap0,iface=kdi --outside-port net_tap0,iface=kdo
 ok "options that EAL does not know" refused 5 'DPDK did not start' "${lab[@]}" --virtual -- --nosuch-option
+ok "help of DPDK's own" refused 2 'behind --' "${lab[@]}" --virtual -- --help
+echo precious >"$work/precious"
+ok "--stats on a plain file" refused 5 'no socket' "${lab[@]}" --virtual --stats "$work/precious"
+ok "which is still there" grep -q precious "$work/precious"
+ok "a ready file that is there" refused 5 'is there already' "${lab[@]}" --virtual --ready-file "$work/precious"
+ok "cores that run no worker" refused 5 'logical cores' "${lab[@]}" --virtual -- -l 0,1 -s 0x2
 ok "a capture that cannot be written" refused 5 'No such file' "${lab[@]}" --virtual --capture "$work/no/in.pcapng"
 ok "a full disk for events" refused 5 'No space left' "${lab[@]}" --virtual --events /dev/full -q
 ok "no --lab-net" refused 2 '^kordon run: --lab-net is missing.*private' -p null --virtual

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Packets of N flows for the benchmark, all in benchmarking space (RFC 2544, RFC 5180), which the guard
+ * leaves unlimited. A flow is its index: addresses and ports are computed, nothing is stored, so drawing
+ * costs no cache but the frame's own line.
+ */
+#include "cmd/bench.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "engine/engine.h"
+#include "engine/rng.h"
+
+#define ETH 14
+#define TCP 20
+#define PORT_HTTPS 443
+
+static void put16(uint8_t *p, unsigned int v)
+{
+	p[0] = (uint8_t)(v >> 8);
+	p[1] = (uint8_t)v;
+}
+
+static uint64_t next(struct kd_bench_source *s)
+{
+	s->random += 0x9e3779b97f4a7c15ull;
+	return kd_mix(s->random, s->random >> 32);
+}
+
+/* Headers that all flows share: Ethernet, IP, TCP with ACK, addresses and ports still empty. */
+static void headers(uint8_t *h, bool v6, uint32_t len)
+{
+	uint8_t *ip = h + ETH, *tcp = ip + (v6 ? 40 : 20);
+
+	memset(h, 0, (size_t)(tcp + TCP - h));
+	h[0] = h[6] = 2;
+	h[11] = 1;
+	put16(h + 12, v6 ? 0x86dd : 0x0800);
+	ip[0] = v6 ? 0x60 : 0x45;
+	put16(ip + (v6 ? 4 : 2), len - ETH - (v6 ? 40 : 0));
+	ip[v6 ? 6 : 9] = 6;
+	ip[v6 ? 7 : 8] = 64;
+	tcp[12] = 0x50;
+	tcp[13] = 0x18; /* PSH, ACK */
+}
+
+/* 198.18.a.b -> 198.19.x.y, or 2001:2:0:1::/64 -> 2001:2:0:2::/64. The low 16 bits of the index are the
+ * inside host, the rest its port; the outside host is scattered. */
+static inline void address(uint8_t *frame, bool v6, uint32_t index, unsigned int from)
+{
+	uint8_t *ip = frame + ETH, *tcp = ip + (v6 ? 40 : 20);
+	unsigned int inside = from == KD_INSIDE ? 0 : 1;
+	unsigned int server = index * 0x9e3779b1u >> 16;
+
+	if (v6) {
+		uint8_t *a = ip + 8 + 16 * inside, *b = ip + 8 + 16 * (inside ^ 1);
+
+		memset(ip + 8, 0, 32);
+		a[0] = b[0] = 0x20;
+		a[1] = b[1] = 0x01;
+		a[3] = b[3] = 2;
+		a[7] = 1;
+		b[7] = 2;
+		put16(a + 14, index & 0xffff);
+		put16(b + 14, server);
+	} else {
+		uint8_t *a = ip + 12 + 4 * inside, *b = ip + 12 + 4 * (inside ^ 1);
+
+		a[0] = b[0] = 198;
+		a[1] = 18;
+		b[1] = 19;
+		put16(a + 2, index & 0xffff);
+		put16(b + 2, server);
+	}
+	put16(tcp + 2 * inside, 1024 + (index >> 16));
+	put16(tcp + 2 * (inside ^ 1), PORT_HTTPS);
+}
+
+/* A ClientHello of RFC 8446 4.1.2 with one extension, server_name (RFC 6066 3). */
+static uint32_t hello_payload(uint8_t *p, const char *name)
+{
+	uint32_t name_len = (uint32_t)strlen(name), extensions = 9 + name_len;
+	uint32_t body = 2 + 32 + 1 + 4 + 2 + 2 + extensions;
+	uint8_t *e = p + 9 + 2 + 32 + 1 + 4 + 2;
+
+	memset(p, 0, 9 + body);
+	p[0] = 22;
+	p[1] = 3;
+	p[2] = 1;
+	put16(p + 3, 4 + body);
+	p[5] = 1;
+	put16(p + 7, body);
+	p[9] = p[10] = 3;
+	put16(p + 9 + 35, 2); /* one cipher suite */
+	put16(p + 9 + 37, 0x1301);
+	p[9 + 39] = 1; /* no compression */
+	put16(e, extensions);
+	put16(e + 4, 5 + name_len);
+	put16(e + 6, 3 + name_len);
+	put16(e + 9, name_len);
+	memcpy(e + 11, name, name_len);
+	return 9 + body;
+}
+
+int kd_bench_source_init(struct kd_bench_source *s, uint32_t flows, bool v6, uint32_t frame_len,
+	const char *name, uint64_t seed)
+{
+	uint32_t before = ETH + (v6 ? 40 : 20) + TCP;
+	size_t bytes = (size_t)KD_BENCH_FRAMES * KD_BENCH_STRIDE;
+
+	memset(s, 0, sizeof(*s));
+	if (strlen(name) > 255 || frame_len > sizeof(s->plain))
+		return -EINVAL;
+	s->flows = flows;
+	s->v6 = v6;
+	s->random = seed;
+	s->load = (struct kd_bench_load){.frame = s->frame,
+		.n = KD_BENCH_FRAMES,
+		.len = frame_len < before + 4 ? before + 4 : frame_len};
+	s->touched = calloc(flows / 64 + 1, sizeof(*s->touched));
+	if (posix_memalign((void **)&s->memory, 2u << 20, bytes) != 0)
+		s->memory = NULL;
+	if (s->touched == NULL || s->memory == NULL) {
+		kd_bench_source_free(s);
+		return -ENOMEM;
+	}
+	madvise(s->memory, bytes, MADV_HUGEPAGE); /* as buffers of a NIC are; may be refused */
+	memset(s->memory, 0, bytes);
+	for (uint32_t i = 0; i < KD_BENCH_FRAMES; i++) {
+		uint32_t j = (uint32_t)(next(s) % (i + 1));
+
+		s->frame[i] = s->frame[j];
+		s->frame[j] = s->memory + (size_t)i * KD_BENCH_STRIDE;
+	}
+	headers(s->plain, v6, s->load.len);
+	s->hello_len = before + hello_payload(s->hello + before, name);
+	headers(s->hello, v6, s->hello_len);
+	return 0;
+}
+
+void kd_bench_source_free(struct kd_bench_source *s)
+{
+	free(s->memory);
+	free(s->touched);
+	s->memory = NULL;
+	s->touched = NULL;
+}
+
+uint32_t kd_bench_hello(const struct kd_bench_source *s, uint32_t index, uint8_t *buf)
+{
+	memcpy(buf, s->hello, s->hello_len);
+	address(buf, s->v6, index, KD_INSIDE);
+	return s->hello_len;
+}
+
+void kd_bench_draw(struct kd_bench_source *s, bool touch)
+{
+	for (uint32_t i = 0; i < s->load.n; i++) {
+		uint32_t index = (uint32_t)((next(s) >> 32) * s->flows >> 32);
+
+		memcpy(s->frame[i], s->plain, s->load.len);
+		address(s->frame[i], s->v6, index, i / KD_BENCH_BURST & 1);
+		if (touch)
+			s->touched[index / 64] |= 1ull << index % 64;
+	}
+}
+
+uint32_t kd_bench_distinct(const struct kd_bench_source *s)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i <= s->flows / 64; i++)
+		n += (uint32_t)__builtin_popcountll(s->touched[i]);
+	return n;
+}

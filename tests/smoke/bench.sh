@@ -1,0 +1,67 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# `kordon bench throughput` runs, touches the flows it says, keeps its books and writes JSON; a wrong command line and
+# too short a run are refused. No figure is held against anything: the machine of a test is not a quiet one.
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+export LC_ALL=C.UTF-8 KORDON_POLICIES=$here/../../policies
+[ -x "${KORDON:?names the binary}" ] || {
+	echo "$KORDON is not there" >&2
+	exit 77
+}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+tests=0 bad=0
+
+ok() { # NAME COMMAND...
+	local name=$1 word=ok
+	shift
+	"$@" >"$work/said" 2>&1 || word="not ok"
+	tests=$((tests + 1))
+	echo "$word $tests - $name"
+	[ "$word" = ok ] || {
+		bad=$((bad + 1))
+		sed 's/^/# /' "$work/said"
+	}
+}
+
+measured() { # PROFILE NAME
+	"$KORDON" bench throughput -p "$1" --name "$2" --flows 10000 --seconds 1 --no-testpmd --json "$work/json"
+}
+
+sound() { # EXPRESSION over d, the document, and r, each of its rows
+	python3 - "$work/json" "$1" <<-'END'
+		import json, sys
+
+		d = json.load(open(sys.argv[1]))
+		assert d["bench"] == "throughput" and d["machine"]["tsc_hz"] > 0, d
+		assert [(r["ip"], r["flows"]) for r in d["rows"]] == [(4, 10000), (6, 10000)], d["rows"]
+		for r in d["rows"]:
+		    assert r["distinct"] >= 9500 and r["packets"] >= 65536, r
+		    assert all(0 < v["min"] <= v["median"] <= v["max"] for v in r["ps_per_packet"].values()), r
+		    assert "memory" in r["ps_per_packet"], r
+		    assert ("engine" in r["permille_of_io"]) if d["machine"]["dpdk"] else "io" not in r["ps_per_packet"], r
+		    assert eval(sys.argv[2]), r
+	END
+}
+
+refused() { # STATUS PATTERN OPTION...
+	local want=$1 pattern=$2 got=0
+	shift 2
+	"$KORDON" bench "$@" >"$work/out" 2>"$work/err" || got=$?
+	cat "$work/out" "$work/err"
+	[ "$got" -eq "$want" ] && grep -q -- "$pattern" "$work/err" && [ ! -s "$work/out" ]
+}
+
+ok "flows that pass" measured tspu@2022-03-20 unlisted.example
+ok "its figures are whole, nothing was dropped" sound 'r["dropped"] == r["rewritten"] == 0'
+ok "flows that a rule has hold of" measured tspu@2022-03-20 facebook.com
+ok "its figures are whole, packets were rewritten" sound 'r["rewritten"] > 0'
+ok "too few packets for the flows" refused 1 'only .* of 1000000 flows were touched' throughput --flows 1000000 \
+	--seconds 0 --pairs 1 --no-testpmd
+ok "nothing to measure" refused 2 'expected what to measure' latency
+ok "a number that is none" refused 2 '--flows "many"' throughput --flows many
+echo "1..$tests"
+[ "$bad" -eq 0 ]
