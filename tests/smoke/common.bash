@@ -21,7 +21,7 @@ if [ -z "${KORDON_SMOKE:-}" ]; then
 	[ -c /dev/net/tun ] || cannot "/dev/net/tun is not there"
 	user=()
 	[ "$(id -u)" -eq 0 ] || user=(--user --map-root-user)
-	unshare "${user[@]}" --net true 2>/dev/null || cannot "no namespaces for this user"
+	unshare "${user[@]}" --net --mount --pid --fork true 2>/dev/null || cannot "no namespaces for this user"
 	export KORDON_SMOKE=1 PATH=$PATH:/usr/sbin:/sbin
 	exec unshare "${user[@]}" --net --mount --pid --fork --kill-child --mount-proc bash "$0" "$@"
 fi
