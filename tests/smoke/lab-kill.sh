@@ -50,7 +50,7 @@ for how in KILL TERM end; do
 	wait $kordon 2>/dev/null || status=$?
 	case $how in KILL) want=137 ;; *) want=143 ;; esac
 	check "$how: status" $want $status
-	if [ $how = KILL ]; then # nobody is left to wait for the kernel
+	if [ $how != end ]; then # nobody is left to wait for the kernel
 		for _ in $(seq 250); do
 			[ -n "$(left)" ] || break
 			sleep 0.02

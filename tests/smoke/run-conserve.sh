@@ -8,8 +8,16 @@ set -eu
 # shellcheck source=tests/smoke/common.bash
 . "$(dirname "$0")/common.bash"
 
-load() { # OPTIONS...
-	at "$client" iperf3 -c 203.0.113.10 -t 3 "$@"
+load() { # OPTIONS...; the server may still be at the end of the last one
+	local tries
+	for tries in 1 2 3 4 5 6; do
+		at "$client" iperf3 -c 203.0.113.10 -t 3 "$@" >"$work/iperf" 2>&1 && return
+		grep -q 'busy running' "$work/iperf" || break
+		sleep 0.4
+	done
+	echo "after $tries tries:"
+	cat "$work/iperf"
+	return 1
 }
 
 buffers_back() {

@@ -16,9 +16,10 @@ day=tspu@2026-04-15
 cat >"$scratch/client" <<'END'
 n=$(($(cat "$N") + 1))
 echo $n >"$N"
-get() { curl -s -o /dev/null "$@" https://www.vk.com/bytes/1M; }
+get() { curl -s -o /dev/null https://www.vk.com/bytes/64K; }
+large() { curl -s -o /dev/null "$@" https://www.vk.com/bytes/1M; } # more than socket buffers hold
 case $1 in
-slow) if [ $n = 1 ]; then get; else get --limit-rate 300k; fi ;;
+slow) if [ $n = 1 ]; then large; else large --limit-rate 100k; fi ;;
 gives-up) if [ $n = 1 ]; then get; else echo "cannot be bothered" >&2; exit 3; fi ;;
 sometimes) if [ $n != 4 ]; then get; else exit 3; fi ;;
 END
