@@ -11,6 +11,7 @@
 #include "engine/rng.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,6 +29,8 @@ struct slot {
 	uint32_t value; /* set << 2 | what, or VALUE_MANY | node */
 };
 
+/* Another set of a name. Chains run from the highest set down and share their tails, so that a million names
+ * of the same lists have one chain. */
 struct node {
 	uint32_t value;
 	uint32_t next;
@@ -39,6 +42,14 @@ struct kd_names {
 	uint8_t *text;
 	size_t nslots, nnodes, nodes_room, text_len;
 	size_t count;
+	bool borrowed; /* the arrays are a cache's */
+};
+
+/* While it is built: nodes by content, index + 1. */
+struct chains {
+	struct kd_names *names;
+	uint32_t *index;
+	size_t room;
 };
 
 /* Names in a row: set, what, length, text. */
@@ -123,46 +134,97 @@ int kd_names_add(
 	return 0;
 }
 
-static int push_node(struct kd_names *names, uint32_t value, uint32_t next)
+static uint32_t *chain_slot(const struct chains *c, uint32_t value, uint32_t next)
 {
-	if (names->nnodes == names->nodes_room) {
-		size_t room = names->nodes_room == 0 ? 64 : names->nodes_room * 2;
-		struct node *nodes = realloc(names->nodes, room * sizeof(*nodes));
+	size_t at = kd_mix(value, next) & (c->room - 1);
 
-		if (nodes == NULL)
-			return -ENOMEM;
-		names->nodes = nodes;
-		names->nodes_room = room;
+	for (;; at = (at + 1) & (c->room - 1)) {
+		const struct node *n;
+
+		if (c->index[at] == 0)
+			return &c->index[at];
+		n = &c->names->nodes[c->index[at] - 1];
+		if (n->value == value && n->next == next)
+			return &c->index[at];
 	}
-	names->nodes[names->nnodes++] = (struct node){value, next};
+}
+
+static int more_nodes(struct chains *c)
+{
+	struct kd_names *names = c->names;
+	size_t room = names->nodes_room == 0 ? 64 : names->nodes_room * 2;
+	struct node *nodes = realloc(names->nodes, room * sizeof(*nodes));
+	uint32_t *index;
+
+	if (nodes == NULL)
+		return -ENOMEM;
+	names->nodes = nodes;
+	index = calloc(room * 2, sizeof(*index));
+	if (index == NULL)
+		return -ENOMEM;
+	names->nodes_room = room;
+	free(c->index);
+	c->index = index;
+	c->room = room * 2;
+	for (uint32_t i = 0; i < names->nnodes; i++)
+		*chain_slot(c, nodes[i].value, nodes[i].next) = i + 1;
+	return 0;
+}
+
+/* The chain of value before next, which may be there already. */
+static int link_node(struct chains *c, uint32_t value, uint32_t next, uint32_t *ret)
+{
+	struct kd_names *names = c->names;
+	uint32_t *slot;
+
+	if (names->nnodes == names->nodes_room && more_nodes(c) != 0)
+		return -ENOMEM;
+	slot = chain_slot(c, value, next);
+	if (*slot == 0) {
+		names->nodes[names->nnodes++] = (struct node){value, next};
+		*slot = (uint32_t)names->nnodes;
+	}
+	*ret = *slot - 1;
+	return 0;
+}
+
+/* *chain with one more (set, what). */
+static int chain_add(struct chains *c, uint32_t *chain, uint32_t value)
+{
+	uint32_t above[KD_NAME_SETS], n = *chain;
+	unsigned int nabove = 0;
+
+	for (; n != NODE_NONE && c->names->nodes[n].value >> 2 > value >> 2; n = c->names->nodes[n].next)
+		above[nabove++] = c->names->nodes[n].value;
+	if (n != NODE_NONE && c->names->nodes[n].value >> 2 == value >> 2) {
+		value |= c->names->nodes[n].value;
+		n = c->names->nodes[n].next;
+	}
+	if (link_node(c, value, n, &n) != 0)
+		return -ENOMEM;
+	while (nabove > 0)
+		if (link_node(c, above[--nabove], n, &n) != 0)
+			return -ENOMEM;
+	*chain = n;
 	return 0;
 }
 
 /* Another (set, what) for a name that is there. */
-static int merge(struct kd_names *names, struct slot *s, uint32_t value)
+static int merge(struct chains *c, struct slot *s, uint32_t value)
 {
-	uint32_t n;
+	uint32_t chain = NODE_NONE;
 
-	if ((s->value & VALUE_MANY) == 0) {
-		if (s->value >> 2 == value >> 2) {
-			s->value |= value;
-			return 0;
-		}
-		n = (uint32_t)names->nnodes;
-		if (push_node(names, s->value, NODE_NONE) != 0)
-			return -ENOMEM;
-		s->value = VALUE_MANY | n;
-	}
-	for (n = s->value & ~VALUE_MANY; n != NODE_NONE; n = names->nodes[n].next) {
-		if (names->nodes[n].value >> 2 == value >> 2) {
-			names->nodes[n].value |= value;
-			return 0;
-		}
-	}
-	n = (uint32_t)names->nnodes;
-	if (push_node(names, value, s->value & ~VALUE_MANY) != 0)
+	if ((s->value & VALUE_MANY) != 0) {
+		chain = s->value & ~VALUE_MANY;
+	} else if (s->value >> 2 == value >> 2) {
+		s->value |= value;
+		return 0;
+	} else if (chain_add(c, &chain, s->value) != 0) {
 		return -ENOMEM;
-	s->value = VALUE_MANY | n;
+	}
+	if (chain_add(c, &chain, value) != 0)
+		return -ENOMEM;
+	s->value = VALUE_MANY | chain;
 	return 0;
 }
 
@@ -170,7 +232,7 @@ static int merge(struct kd_names *names, struct slot *s, uint32_t value)
  * Fills the table from the builder's row and packs the row into the text pool in place: the pool's end never
  * passes the row's reader, because a pool entry is two bytes shorter.
  */
-static int fill(struct kd_names *names, size_t row_len)
+static int fill(struct kd_names *names, struct chains *chains, size_t row_len)
 {
 	const uint8_t *row = names->text;
 
@@ -186,7 +248,7 @@ static int fill(struct kd_names *names, size_t row_len)
 		print = hash_print(h);
 		s = find(names, print, row, len);
 		if (s->print != 0) {
-			if (merge(names, s, value) != 0)
+			if (merge(chains, s, value) != 0)
 				return -ENOMEM;
 		} else {
 			*s = (struct slot){print, (uint32_t)names->text_len, value};
@@ -201,9 +263,34 @@ static int fill(struct kd_names *names, size_t row_len)
 	return 0;
 }
 
+/* A table for the names there are, not for the rows they came in. Without memory the wide one stays. */
+static void narrow(struct kd_names *names)
+{
+	struct kd_names to = *names;
+
+	to.nslots = 2 * names->count + 8;
+	if (to.nslots >= names->nslots - names->nslots / 8)
+		return;
+	to.slots = calloc(to.nslots, sizeof(*to.slots));
+	if (to.slots == NULL)
+		return;
+	for (size_t i = 0; i < names->nslots; i++) {
+		size_t at = home(&to, names->slots[i].print);
+
+		if (names->slots[i].print == 0)
+			continue;
+		while (to.slots[at].print != 0)
+			at = at + 1 < to.nslots ? at + 1 : 0;
+		to.slots[at] = names->slots[i];
+	}
+	free(names->slots);
+	*names = to;
+}
+
 int kd_names_build(struct kd_names **ret, struct kd_names_builder *b)
 {
 	struct kd_names *names = calloc(1, sizeof(*names));
+	struct chains chains = {.names = names};
 	uint8_t *text;
 	size_t row_len;
 
@@ -216,8 +303,10 @@ int kd_names_build(struct kd_names **ret, struct kd_names_builder *b)
 	free(b);
 	b = NULL;
 	names->slots = calloc(names->nslots, sizeof(*names->slots));
-	if (names->slots == NULL || fill(names, row_len) != 0)
+	if (names->slots == NULL || fill(names, &chains, row_len) != 0)
 		goto fail;
+	free(chains.index);
+	narrow(names);
 	if (names->text_len > 0) {
 		text = realloc(names->text, names->text_len);
 		if (text != NULL)
@@ -226,6 +315,7 @@ int kd_names_build(struct kd_names **ret, struct kd_names_builder *b)
 	*ret = names;
 	return 0;
 fail:
+	free(chains.index);
 	if (b != NULL)
 		free(b->bytes);
 	free(b);
@@ -237,10 +327,43 @@ void kd_names_free(struct kd_names *names)
 {
 	if (names == NULL)
 		return;
-	free(names->slots);
-	free(names->nodes);
-	free(names->text);
+	if (!names->borrowed) {
+		free(names->slots);
+		free(names->nodes);
+		free(names->text);
+	}
 	free(names);
+}
+
+void kd_names_freeze(const struct kd_names *names, struct kd_cache_part ret[KD_NAMES_PARTS])
+{
+	ret[0] = (struct kd_cache_part){&names->count, sizeof(names->count)};
+	ret[1] = (struct kd_cache_part){names->slots, names->nslots * sizeof(*names->slots)};
+	ret[2] = (struct kd_cache_part){names->nodes, names->nnodes * sizeof(*names->nodes)};
+	ret[3] = (struct kd_cache_part){names->text, names->text_len};
+}
+
+int kd_names_thaw(struct kd_names **ret, const struct kd_cache_part parts[KD_NAMES_PARTS])
+{
+	struct kd_names *names;
+
+	if (parts[0].len != sizeof(names->count) || parts[1].len == 0 ||
+		parts[1].len % sizeof(struct slot) != 0 || parts[2].len % sizeof(struct node) != 0)
+		return -EINVAL;
+	names = calloc(1, sizeof(*names));
+	if (names == NULL)
+		return -ENOMEM;
+	/* Nothing writes through these: what is borrowed is never built upon. */
+	names->slots = (struct slot *)(uintptr_t)parts[1].bytes;
+	names->nodes = (struct node *)(uintptr_t)parts[2].bytes;
+	names->text = (uint8_t *)(uintptr_t)parts[3].bytes;
+	memcpy(&names->count, parts[0].bytes, sizeof(names->count));
+	names->nslots = parts[1].len / sizeof(struct slot);
+	names->nnodes = names->nodes_room = parts[2].len / sizeof(struct node);
+	names->text_len = parts[3].len;
+	names->borrowed = true;
+	*ret = names;
+	return 0;
 }
 
 static void add_sets(const struct kd_names *names, uint32_t value, unsigned int what, struct kd_set_bits *out)

@@ -9,6 +9,8 @@
 #ifndef KD_NAMES_H
 #define KD_NAMES_H
 
+#include "rulebook/cache.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -47,6 +49,11 @@ void kd_names_free(struct kd_names *names);
 
 /* Adds to *out the sets that cover host[0..len). No allocation, no lock. */
 void kd_names_match(const struct kd_names *names, const uint8_t *host, size_t len, struct kd_set_bits *out);
+
+/* The table as parts of an entry of the cache, and back: the parts must outlive it. -ENOMEM, -EINVAL. */
+#define KD_NAMES_PARTS 4
+void kd_names_freeze(const struct kd_names *names, struct kd_cache_part ret[KD_NAMES_PARTS]);
+int kd_names_thaw(struct kd_names **ret, const struct kd_cache_part parts[KD_NAMES_PARTS]);
 
 size_t kd_names_count(const struct kd_names *names);
 size_t kd_names_bytes(const struct kd_names *names);

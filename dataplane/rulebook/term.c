@@ -1,75 +1,23 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Reads name terms; a regex is tried on Hyperscan where it stands, so that the error has a place. Which names
- * share a set is decided in compile.c.
+ * share a set is decided where sets are made, what a host name is in host.c, what a list holds in list.c.
  */
 #include "rulebook/term.h"
+
+#include "rulebook/host.h"
+#include "rulebook/when.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define HOST_MAX 253 /* RFC 1035 2.3.4, as text without the root's dot */
-#define LABEL_MAX 63
-
-static int shown(size_t len)
+static void lower(char *text, size_t len)
 {
-	return len < 80 ? (int)len : 80;
-}
-
-static bool name_char(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
-}
-
-static int bad(struct kd_fault *fault, const char *hint, const char *text, size_t len)
-{
-	return kd_fault(fault, hint, "\"%.*s\" is not a host name", shown(len), text);
-}
-
-/* Labels of [at, at + len), where * and ? may stand if `glob`. */
-static int check_host(
-	const char *at, size_t len, bool glob, const char *text, size_t text_len, struct kd_fault *fault)
-{
-	char hint[80];
-	size_t label = 0;
-
-	if (len == 0)
-		return bad(fault, "it is empty", text, text_len);
-	if (len > HOST_MAX)
-		return bad(fault, "it is longer than 253 characters", text, text_len);
-	for (size_t i = 0; i <= len; i++) {
-		if (i == len || at[i] == '.') {
-			if (label == 0 && !glob)
-				return bad(fault, "it has an empty label", text, text_len);
-			label = 0;
-			continue;
-		}
-		if ((unsigned char)at[i] >= 0x80)
-			return bad(fault, "write it in its ASCII form (punycode, xn--...)", text, text_len);
-		if (!name_char(at[i]) && !(glob && (at[i] == '*' || at[i] == '?'))) {
-			if (at[i] > 0x20 && at[i] < 0x7f)
-				snprintf(hint, sizeof(hint), "'%c' cannot stand in one", at[i]);
-			else
-				snprintf(hint, sizeof(hint),
-					"a space or control character cannot stand in one");
-			return bad(fault, hint, text, text_len);
-		}
-		if (++label > LABEL_MAX)
-			return bad(fault, "it has a label of more than 63 characters", text, text_len);
-	}
-	return 0;
-}
-
-static char *lowered(struct kd_arena *arena, const char *text, size_t len)
-{
-	char *copy = kd_arena_strndup(arena, text, len);
-
-	for (size_t i = 0; copy != NULL && i < len; i++)
-		if (copy[i] >= 'A' && copy[i] <= 'Z')
-			copy[i] = (char)(copy[i] - 'A' + 'a');
-	return copy;
+	for (size_t i = 0; i < len; i++)
+		if (text[i] >= 'A' && text[i] <= 'Z')
+			text[i] = (char)(text[i] - 'A' + 'a');
 }
 
 static const char *glob_expr(struct kd_arena *arena, const char *glob, size_t len)
@@ -97,55 +45,101 @@ static const char *glob_expr(struct kd_arena *arena, const char *glob, size_t le
 	return expr;
 }
 
-int kd_term_parse(
-	struct kd_name *ret, struct kd_arena *arena, const char *text, size_t len, struct kd_fault *fault)
+/* Takes the mark off: what of the name is meant, and how long the mark is. */
+static size_t mark_of(const char *text, size_t len, uint8_t *what)
 {
-	struct kd_name n = {.what = KD_NAME_SELF | KD_NAME_BELOW};
-	size_t mark = 0, host_len;
-	int rc;
-
-	if (len >= 3 && text[0] == '/' && text[len - 1] == '/') {
-		n.text = kd_arena_strndup(arena, text, len);
-		n.expr = kd_arena_printf(arena, "^(?:%.*s)\\z", (int)(len - 2), text + 1);
-		goto done;
-	}
-	n.text = lowered(arena, text, len);
-	if (n.text == NULL)
-		return -ENOMEM;
+	*what = KD_NAME_SELF | KD_NAME_BELOW;
 	if (len > 0 && text[0] == '^') {
-		n.what = KD_NAME_SELF;
-		mark = 1;
-	} else if (len > 1 && text[0] == '*' && text[1] == '.') {
-		n.what = KD_NAME_BELOW;
-		mark = 2;
+		*what = KD_NAME_SELF;
+		return 1;
 	}
-	host_len = len - mark;
-	if (memchr(n.text + mark, '*', host_len) != NULL || memchr(n.text + mark, '?', host_len) != NULL) {
-		if (n.what == KD_NAME_SELF)
-			return kd_fault(fault,
-				"a pattern is always held against the whole name: leave the ^ out",
-				"\"%.*s\" is both exact and a pattern", shown(len), text);
-		rc = check_host(n.text, len, true, text, len, fault);
-		if (rc < 0)
-			return rc;
-		n.expr = glob_expr(arena, n.text, len);
-	} else {
-		rc = check_host(n.text + mark, host_len, false, text, len, fault);
-		if (rc < 0)
-			return rc;
-		n.host = n.text + mark;
+	if (len > 1 && text[0] == '*' && text[1] == '.') {
+		*what = KD_NAME_BELOW;
+		return 2;
 	}
-done:
-	if (n.text == NULL || (n.host == NULL && n.expr == NULL))
-		return -ENOMEM;
-	if (n.host == NULL)
-		n.what = 0;
-	*ret = n;
 	return 0;
 }
 
-/* Only what a user wrote as a regex can fail to compile. 0, -EINVAL, -ENOMEM. */
-static int try_out(const struct kd_name *name, struct kd_fault *fault)
+static int read_glob(
+	struct kd_name *n, struct kd_arena *arena, char *text, size_t len, struct kd_fault *fault)
+{
+	int rc;
+
+	if (n->what == KD_NAME_SELF)
+		return kd_fault(fault, "a pattern is always held against the whole name: leave the ^ out",
+			"\"%.80s\" is both exact and a pattern", text);
+	if ((kd_host_holds(text, len) & KD_HOST_OTHER) != 0)
+		return kd_fault(fault, "patterns see the ASCII form: write it so (xn--...)",
+			"\"%.80s\" is a pattern and not ASCII", text);
+	rc = kd_host_check(text, len, true, text, fault);
+	if (rc < 0)
+		return rc;
+	lower(text, len);
+	n->what = 0;
+	n->text = text;
+	n->expr = glob_expr(arena, text, len);
+	return n->expr != NULL ? 0 : -ENOMEM;
+}
+
+/* A name in other letters: its mark and its ASCII form. */
+static int read_other(
+	struct kd_name *n, struct kd_arena *arena, const char *text, size_t mark, struct kd_fault *fault)
+{
+	char ascii[KD_HOST_MAX + 1];
+	int rc = kd_host_ascii(ascii, text + mark, text, fault);
+
+	if (rc < 0)
+		return rc;
+	n->text = kd_arena_printf(arena, "%.*s%s", (int)mark, text, ascii);
+	if (n->text == NULL)
+		return -ENOMEM;
+	n->host = n->text + mark;
+	n->converted = true;
+	return 0;
+}
+
+int kd_term_parse_kept(
+	struct kd_name *ret, struct kd_arena *arena, char *text, size_t len, struct kd_fault *fault)
+{
+	struct kd_name n = {0};
+	unsigned int holds;
+	size_t mark;
+	int rc = 0;
+
+	if (len >= 3 && text[0] == '/' && text[len - 1] == '/') {
+		n.text = text;
+		n.expr = kd_arena_printf(arena, "^(?:%.*s)\\z", (int)(len - 2), text + 1);
+		rc = n.expr != NULL ? 0 : -ENOMEM;
+		goto done;
+	}
+	mark = mark_of(text, len, &n.what);
+	holds = kd_host_holds(text + mark, len - mark);
+	if ((holds & KD_HOST_WILD) != 0) {
+		rc = read_glob(&n, arena, text, len, fault);
+	} else if ((holds & KD_HOST_OTHER) != 0) {
+		rc = read_other(&n, arena, text, mark, fault);
+	} else {
+		rc = kd_host_check(text + mark, len - mark, false, text, fault);
+		if (rc == 0 && (holds & KD_HOST_UPPER) != 0)
+			lower(text, len);
+		n.text = text;
+		n.host = text + mark;
+	}
+done:
+	if (rc == 0)
+		*ret = n;
+	return rc;
+}
+
+int kd_term_parse(
+	struct kd_name *ret, struct kd_arena *arena, const char *text, size_t len, struct kd_fault *fault)
+{
+	char *copy = kd_arena_strndup(arena, text, len);
+
+	return copy != NULL ? kd_term_parse_kept(ret, arena, copy, len, fault) : -ENOMEM;
+}
+
+int kd_term_try(const struct kd_name *name, struct kd_fault *fault)
 {
 	struct kd_patterns *patterns = NULL;
 	const uint16_t id = 1;
@@ -153,6 +147,7 @@ static int try_out(const struct kd_name *name, struct kd_fault *fault)
 	char *why = NULL;
 	int rc;
 
+	/* What was made here from a glob compiles. */
 	if (name->expr == NULL || name->text[0] != '/')
 		return 0;
 	rc = kd_patterns_new(&patterns, KD_PATTERN_NAMES, &name->expr, &id, 1, &which, &why);
@@ -163,106 +158,66 @@ static int try_out(const struct kd_name *name, struct kd_fault *fault)
 	return rc;
 }
 
-static void add(struct kd_book *book, struct kd_name_list *list, const struct kd_name *name)
+static bool said(const struct kd_book *book, const char *message)
 {
-	list->names = kd_arena_grow(book->arena, list->names, list->count, sizeof(*name));
-	if (list->names == NULL) {
-		book->no_memory = true;
-		list->count = 0;
-		return;
-	}
-	list->names[list->count++] = *name;
+	for (unsigned int i = 0; i < book->diags->count; i++)
+		if (strcmp(book->diags->list[i].message, message) == 0)
+			return true;
+	return false;
 }
 
-/* One line of a list file, its comment and blanks already gone. */
-static void list_line(struct kd_book *book, struct kd_name_list *list, const char *path, int line,
-	const char *text, size_t len)
+/* Once a name: the same one stands in many rules. */
+static void say_converted(struct kd_book *book, const config_setting_t *e, const struct kd_name *name)
 {
+	char message[480];
+
+	snprintf(message, sizeof(message), "\"%.120s\" is written \"%s\"", config_setting_get_string(e),
+		name->text);
+	if (!said(book, message))
+		kd_schema_warn(
+			book, e, "names are compared in the form they have on the wire", "%s", message);
+}
+
+static void add_name(struct kd_book *book, const config_setting_t *e, struct kd_name_list *own)
+{
+	const char *text = config_setting_get_string(e);
 	struct kd_fault fault;
 	struct kd_name name;
-	int rc = kd_term_parse(&name, book->arena, text, len, &fault);
+	int rc = kd_term_parse(&name, book->arena, text, strlen(text), &fault);
 
 	if (rc == 0)
-		rc = try_out(&name, &fault);
+		rc = kd_term_try(&name, &fault);
 	if (rc == -ENOMEM)
 		book->no_memory = true;
 	else if (rc < 0)
-		kd_diag(book->diags, KD_DIAG_ERROR, path, line, NULL,
-			fault.hint[0] != '\0' ? fault.hint : NULL, "%s", fault.message);
-	else
-		add(book, list, &name);
-}
-
-static bool blank(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-static void list_lines(struct kd_book *book, struct kd_name_list *list, const char *path, FILE *file)
-{
-	char *line = NULL, *start;
-	size_t room = 0, len;
-	int number = 0;
-
-	while (getline(&line, &room, file) >= 0) {
-		number++;
-		line[strcspn(line, "#")] = '\0';
-		start = line;
-		while (blank(*start))
-			start++;
-		len = strlen(start);
-		while (len > 0 && blank(start[len - 1]))
-			len--;
-		if (len > 0)
-			list_line(book, list, path, number, start, len);
+		kd_schema_fault(book, e, &fault);
+	if (rc < 0)
+		return;
+	if (name.converted)
+		say_converted(book, e, &name);
+	own->names = kd_arena_grow(book->arena, own->names, own->count, sizeof(name));
+	if (own->names == NULL) {
+		book->no_memory = true;
+		own->count = 0;
+		return;
 	}
-	free(line);
+	own->names[own->count++] = name;
 }
 
-static bool list_name_ok(const char *name)
+static void add_list(struct kd_book *book, const config_setting_t *e, struct kd_name_term *term)
 {
-	size_t len = strlen(name);
+	const char *name = config_setting_get_string(e) + 1;
+	const struct kd_list *list = kd_list_get(book, e, name, KD_LIST_NAMES);
 
-	for (size_t i = 0; i < len; i++)
-		if (!name_char(name[i]))
-			return false;
-	return len > 0;
-}
-
-/* The names of DIR/lists/NAME.txt, read once; NULL when there is no such list. */
-static const struct kd_name_list *list_get(struct kd_book *book, const config_setting_t *at, const char *name)
-{
-	struct kd_list_file l = {0};
-	const char *path;
-	FILE *file;
-
-	for (unsigned int i = 0; i < book->nlists; i++)
-		if (strcmp(book->lists[i].name, name) == 0)
-			return &book->lists[i].names;
-	path = kd_arena_printf(book->arena, "%s/lists/%s.txt", book->dir, name);
-	if (path == NULL)
-		goto no_memory;
-	file = list_name_ok(name) ? fopen(path, "re") : NULL;
-	if (file == NULL) {
-		kd_schema_error(book, at,
-			list_name_ok(name) ? path : "letters, digits, - and _ make a list's name",
-			"unknown list \"@%.80s\"", name);
-		return NULL;
+	if (list == NULL)
+		return;
+	term->lists = kd_arena_grow(book->arena, term->lists, term->nlists, sizeof(struct kd_list *));
+	if (term->lists == NULL) {
+		book->no_memory = true;
+		term->nlists = 0;
+		return;
 	}
-	list_lines(book, &l.names, path, file);
-	if (ferror(file))
-		kd_schema_error(book, at, path, "list \"@%.80s\" cannot be read", name);
-	fclose(file);
-	l.name = kd_schema_keep(book, name);
-	book->lists = kd_arena_grow(book->arena, book->lists, book->nlists, sizeof(l));
-	if (book->lists == NULL || l.name == NULL)
-		goto no_memory;
-	book->lists[book->nlists++] = l;
-	return &book->lists[book->nlists - 1].names;
-no_memory:
-	book->nlists = 0;
-	book->no_memory = true;
-	return NULL;
+	term->lists[term->nlists++] = list;
 }
 
 static int by_text(const void *a, const void *b)
@@ -270,50 +225,53 @@ static int by_text(const void *a, const void *b)
 	return strcmp(((const struct kd_name *)a)->text, ((const struct kd_name *)b)->text);
 }
 
-void kd_term_read(struct kd_book *book, const config_setting_t *setting, struct kd_name_list *ret)
+static int by_name(const void *a, const void *b)
 {
-	struct kd_name_list list = {0};
+	return strcmp((*(const struct kd_list *const *)a)->name, (*(const struct kd_list *const *)b)->name);
+}
+
+/* Sorts, and drops doubles; how many are left. */
+static unsigned int put_in_order(
+	void *array, unsigned int count, size_t size, int (*order)(const void *, const void *))
+{
 	unsigned int kept = 0;
+	char *at = array;
+
+	if (count == 0)
+		return 0;
+	qsort(array, count, size, order);
+	for (unsigned int i = 1; i < count; i++)
+		if (order(at + kept * size, at + i * size) != 0)
+			memmove(at + ++kept * size, at + i * size, size);
+	return kept + 1;
+}
+
+void kd_term_read(struct kd_book *book, const config_setting_t *setting, struct kd_name_term *ret)
+{
+	struct kd_name_term term = {0};
 
 	for (unsigned int i = 0; i < kd_schema_count(setting); i++) {
 		const config_setting_t *e = kd_schema_element(setting, i);
-		const char *text = config_setting_get_string(e);
-		const struct kd_name_list *file;
-		struct kd_fault fault;
-		struct kd_name name;
-		int rc;
 
-		if (text[0] == '@') {
-			file = list_get(book, e, text + 1);
-			for (unsigned int k = 0; file != NULL && k < file->count; k++)
-				add(book, &list, &file->names[k]);
-			continue;
-		}
-		rc = kd_term_parse(&name, book->arena, text, strlen(text), &fault);
-		if (rc == 0)
-			rc = try_out(&name, &fault);
-		if (rc == -ENOMEM)
-			book->no_memory = true;
-		else if (rc < 0)
-			kd_schema_fault(book, e, &fault);
+		if (config_setting_get_string(e)[0] == '@')
+			add_list(book, e, &term);
 		else
-			add(book, &list, &name);
+			add_name(book, e, &term.own);
 	}
-	if (list.count > 0)
-		qsort(list.names, list.count, sizeof(*list.names), by_text);
-	for (unsigned int i = 0; i < list.count; i++)
-		if (kept == 0 || strcmp(list.names[kept - 1].text, list.names[i].text) != 0)
-			list.names[kept++] = list.names[i];
-	list.count = kept;
-	*ret = list;
+	term.own.count = put_in_order(term.own.names, term.own.count, sizeof(*term.own.names), by_text);
+	term.nlists = put_in_order(term.lists, term.nlists, sizeof(struct kd_list *), by_name);
+	*ret = term;
 }
 
-bool kd_term_same(const struct kd_name_list *a, const struct kd_name_list *b)
+bool kd_name_term_same(const struct kd_name_term *a, const struct kd_name_term *b)
 {
-	if (a->count != b->count)
+	if (a->own.count != b->own.count || a->nlists != b->nlists)
 		return false;
-	for (unsigned int i = 0; i < a->count; i++)
-		if (strcmp(a->names[i].text, b->names[i].text) != 0)
+	for (unsigned int i = 0; i < a->own.count; i++)
+		if (strcmp(a->own.names[i].text, b->own.names[i].text) != 0)
+			return false;
+	for (unsigned int i = 0; i < a->nlists; i++)
+		if (strcmp(a->lists[i]->name, b->lists[i]->name) != 0)
 			return false;
 	return true;
 }

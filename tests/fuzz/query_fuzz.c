@@ -62,25 +62,34 @@ static void try_dates(const char *text, size_t len)
 	is_day(d.last);
 }
 
+static const char *const isps[] = {"rostelecom", "mts", "t2"}, *const regions[] = {"moscow", "spb"},
+			 *const states[] = {"allowlist"};
+
 static void try_query(const char *text, size_t len)
 {
+	const struct kd_query_words words = {
+		.isps = isps, .regions = regions, .states = states, .nisps = 3, .nregions = 2, .nstates = 1};
 	struct kd_query q = {.day = -3, .network = 77}, again;
 	struct kd_fault fault = {.message = "", .hint = ""};
-	char day[KD_DAY_TEXT], canonical[80];
+	char *canonical;
 
-	if (kd_query_parse(&q, text, len, &fault) < 0) {
+	if (kd_query_parse(&q, &words, text, len, &fault) < 0) {
 		must(q.day == -3 && q.network == 77);
 		said(&fault);
 		return;
 	}
 	must(q.day >= KD_FIRST_DAY && q.network < KD_NETWORK_COUNT);
+	must(q.isp <= words.nisps && q.region <= words.nregions && q.state <= words.nstates);
+	must(q.sample <= KD_SAMPLES_MAX && q.box == 0 && q.seed == 0);
 	is_day(q.day);
-	kd_day_text(day, q.day);
-	snprintf(canonical, sizeof(canonical), "tspu@%s/%s", day, kd_network_name(q.network));
-	must(kd_query_parse(&again, canonical, strlen(canonical), &fault) == 0);
-	must(again.day == q.day && again.network == q.network);
-	/* A query is its canonical form, or that without the network at home. */
-	must(len <= strlen(canonical) && memcmp(text, canonical, len) == 0);
+	canonical = kd_query_text(&q, &words);
+	must(canonical != NULL);
+	must(kd_query_parse(&again, &words, canonical, strlen(canonical), &fault) == 0);
+	must(again.day == q.day && again.network == q.network && again.isp == q.isp &&
+		again.region == q.region && again.state == q.state && again.sample == q.sample);
+	/* A query is its canonical form, or has no network where that says home, or a dash for nothing. */
+	must(len <= strlen(canonical) + 2 && memcmp(text, canonical, 15) == 0);
+	free(canonical);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

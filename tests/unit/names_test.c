@@ -319,6 +319,38 @@ static void test_memory_per_name(void **state)
 	kd_names_free(names);
 }
 
+/* The same names in many sets, as when several rules use one list, cost no more than once: the chain of sets
+ * is shared, and the table is as wide as there are names. */
+static void test_memory_of_doubles(void **state)
+{
+	struct kd_names_builder *b = kd_names_builder_new();
+	struct kd_names *names = NULL;
+	const size_t n = 20000;
+
+	(void)state;
+	for (unsigned int set = 5; set > 0; set--) {
+		for (size_t i = 0; i < n; i++) {
+			char name[32];
+			int len = snprintf(name, sizeof(name), "list%07zu.test", i);
+
+			assert_int_equal(
+				kd_names_add(b, name, (size_t)len, i % 2 != 0 ? BOTH : KD_NAME_BELOW, set),
+				0);
+		}
+	}
+	assert_int_equal(kd_names_add(b, "list0000002.test", 16, KD_NAME_SELF, 3), 0);
+	assert_int_equal(kd_names_build(&names, b), 0);
+	assert_int_equal(kd_names_count(names), n);
+	assert_true(kd_names_bytes(names) <= n * 64);
+	assert_string_equal(sets(names, "a.list0000001.test"), "1,2,3,4,5");
+	assert_string_equal(sets(names, "list0000001.test"), "1,2,3,4,5");
+	assert_string_equal(sets(names, "a.list0000002.test"), "1,2,3,4,5");
+	assert_string_equal(sets(names, "list0000002.test"), "3");
+	assert_string_equal(sets(names, "list0000004.test"), "");
+	assert_string_equal(sets(names, "a.list0019999.test"), "1,2,3,4,5");
+	kd_names_free(names);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -332,6 +364,7 @@ int main(void)
 		cmocka_unit_test(test_empty_table),
 		cmocka_unit_test(test_against_every_name),
 		cmocka_unit_test(test_memory_per_name),
+		cmocka_unit_test(test_memory_of_doubles),
 	};
 
 	return cmocka_run_group_tests_name("names", tests, NULL, NULL);
