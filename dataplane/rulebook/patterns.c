@@ -2,7 +2,7 @@
 /*
  * Decides which expressions match a name or a payload, with Hyperscan (or Vectorscan, the same API) in block
  * mode. The two uses stay two databases: one unanchored expression makes a whole anchored database pay for
- * every byte. Compiled at load, never cached on disk; plain names do not come here (names.h).
+ * every byte. Plain names do not come here (names.h).
  */
 #include "rulebook/patterns.h"
 
@@ -11,6 +11,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -164,6 +165,36 @@ void kd_patterns_free(struct kd_patterns *patterns)
 		return;
 	hs_free_database(patterns->db);
 	free(patterns);
+}
+
+int kd_patterns_freeze(const struct kd_patterns *patterns, char **ret, size_t *ret_len)
+{
+	return hs_serialize_database(patterns->db, ret, ret_len) == HS_SUCCESS ? 0 : -ENOMEM;
+}
+
+int kd_patterns_thaw(struct kd_patterns **ret, const void *bytes, size_t len)
+{
+	struct kd_patterns *patterns = malloc(sizeof(*patterns));
+	hs_error_t e;
+
+	if (patterns == NULL)
+		return -ENOMEM;
+	e = hs_deserialize_database(bytes, len, &patterns->db);
+	if (e != HS_SUCCESS) {
+		free(patterns);
+		return e == HS_NOMEM ? -ENOMEM : -EINVAL;
+	}
+	*ret = patterns;
+	return 0;
+}
+
+void kd_patterns_platform(char ret[KD_PATTERNS_PLATFORM])
+{
+	hs_platform_info_t info = {0};
+
+	(void)hs_populate_platform(&info);
+	snprintf(ret, KD_PATTERNS_PLATFORM, "%s tune %u features %llx", hs_version(), info.tune,
+		info.cpu_features);
 }
 
 int kd_scratch_new(struct kd_scratch **ret, const struct kd_patterns *a, const struct kd_patterns *b)

@@ -26,6 +26,14 @@ int kd_patterns_new(struct kd_patterns **ret, unsigned int kind, const char *con
 	const uint16_t *ids, unsigned int n, unsigned int *bad, char **why);
 void kd_patterns_free(struct kd_patterns *patterns);
 
+/* The database as bytes (heap, the caller frees), and back; good for the same library and CPU only.
+ * -ENOMEM, -EINVAL. */
+int kd_patterns_freeze(const struct kd_patterns *patterns, char **ret, size_t *ret_len);
+int kd_patterns_thaw(struct kd_patterns **ret, const void *bytes, size_t len);
+#define KD_PATTERNS_PLATFORM 128
+/* Version of the library and features of this CPU: what compiled bytes depend on. */
+void kd_patterns_platform(char ret[KD_PATTERNS_PLATFORM]);
+
 /* Scratch big enough for both; either may be NULL. *ret may come back NULL when both are. -ENOMEM. */
 int kd_scratch_new(struct kd_scratch **ret, const struct kd_patterns *a, const struct kd_patterns *b);
 void kd_scratch_free(struct kd_scratch *scratch);

@@ -190,6 +190,36 @@ static void test_high_ids(void **state)
 	kd_patterns_free(p);
 }
 
+/* Bytes of a database do what the database did; other bytes are refused. */
+static void test_frozen(void **state)
+{
+	static const char *const exprs[] = {"ab*c"};
+	static const uint16_t ids[] = {7};
+	struct kd_patterns *p = compile(KD_PATTERN_NAMES, exprs, ids, 1), *q = NULL;
+	struct kd_set_bits bits = {0};
+	struct kd_scratch *s = NULL;
+	char platform[KD_PATTERNS_PLATFORM], *bytes;
+	size_t len;
+
+	(void)state;
+	assert_int_equal(kd_patterns_freeze(p, &bytes, &len), 0);
+	kd_patterns_free(p);
+	assert_int_equal(kd_patterns_thaw(&q, bytes, len), 0);
+	assert_int_equal(kd_scratch_new(&s, q, NULL), 0);
+	kd_patterns_match(q, s, (const uint8_t *)"xabbbcx", 7, &bits);
+	assert_int_equal(bits.word[0], 1 << 7);
+	kd_scratch_free(s);
+	kd_patterns_free(q);
+	q = NULL;
+	assert_int_equal(kd_patterns_thaw(&q, bytes, len / 2), -EINVAL);
+	bytes[0] ^= 1;
+	assert_int_equal(kd_patterns_thaw(&q, bytes, len), -EINVAL);
+	assert_null(q);
+	free(bytes);
+	kd_patterns_platform(platform);
+	assert_true(strncmp(platform, "5.4", 3) == 0); /* what Debian 12 has, of either maker */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -200,6 +230,7 @@ int main(void)
 		cmocka_unit_test(test_bad_expressions),
 		cmocka_unit_test(test_anchors),
 		cmocka_unit_test(test_high_ids),
+		cmocka_unit_test(test_frozen),
 	};
 
 	return cmocka_run_group_tests_name("patterns", tests, NULL, NULL);
