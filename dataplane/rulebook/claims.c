@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Reads claims, and holds evidence against them. It judges form only: that a claim names a public source,
- * that its grade is the one its tag stands for, that a cited id exists. Whether the source says so is for
- * people.
+ * Reads claims, and holds evidence against them. It judges form only: that a claim names a public source
+ * (cite.c), that its grade is the one its tag stands for, that a cited id exists. Whether the source says so
+ * is for people.
  */
 #include "rulebook/claims.h"
+
+#include "rulebook/bib.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -107,6 +109,8 @@ static void sources(struct kd_book *book, const config_setting_t *list, struct k
 		if (strstr(text, "sec:") != NULL)
 			kd_schema_error(book, e, "cite the public source that it quotes",
 				"\"%.80s\" is not a public source", text);
+		else if (text[0] != '\0')
+			kd_bib_check(book, e, text);
 		c->sources[i] = kd_schema_keep(book, text);
 	}
 }
