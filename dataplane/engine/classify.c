@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Which protocol a payload speaks: the parsers of the registry, in its order, the first match wins. A parser
- * that needs more gets no more here (stream.c says why); what it saw is the packet's reason.
+ * that needs more gets no more here (stream.c says why); what it saw is the packet's reason. Protocols that
+ * this box does not know are not tried.
  */
 #include "engine/internal.h"
 
@@ -9,6 +10,7 @@ void kd_classify(struct kd_step *s)
 {
 	const uint8_t *payload = s->pkt->data + s->view->payload_off;
 	unsigned int transport = kd_transport(s);
+	uint64_t speaks = s->e->policy->box.protocols;
 	uint16_t almost = 0;
 
 	for (unsigned int i = 0; i < KD_PROTOCOL_COUNT; i++) {
@@ -16,7 +18,7 @@ void kd_classify(struct kd_step *s)
 		enum kd_parse got;
 		uint32_t len;
 
-		if ((p->transports & transport) == 0)
+		if ((p->transports & transport) == 0 || (speaks >> i & 1) == 0)
 			continue;
 		s->app.why = 0;
 		s->app.scratch_len = 0;

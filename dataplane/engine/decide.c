@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Which rule takes hold of a flow. Rules stand in their order of evaluation (phase, then file order) and the
- * first match wins. A match may still be missed by chance, as real boxes do (X-ARCH-REL): one draw a flow.
+ * Which rule takes hold of a flow. Phases go in their order, and in each the first rule that matches is its
+ * answer: it acts, or opens the way for others (an allow), or gives way to its `else` where it cannot act.
+ * A match may still be missed by chance, as real boxes do (X-ARCH-REL): one draw a flow. What a rule asks is
+ * match.c's, what its mechanism does enforce.c's.
  */
 #include "engine/internal.h"
 
@@ -9,67 +11,66 @@
 
 #include "engine/rng.h"
 
-struct seen {
-	struct kd_set_bits names;
-	struct kd_set_bits signatures;
-};
+#define ELSE_MAX 8
+#define NO_BIT 64
 
-static void look_up(const struct kd_step *s, struct seen *seen)
+static uint64_t draw(const struct kd_step *s, const struct kd_rule *r, enum kd_purpose purpose, uint64_t who,
+	uint32_t nonce)
 {
-	const struct kd_policy *p = s->e->policy;
-	const struct kd_app_field *name = &s->app.field[0];
+	uint64_t about = kd_hash_bytes((const uint8_t *)r->id, strlen(r->id));
 
-	memset(seen, 0, sizeof(*seen));
-	if (p->signatures != NULL)
-		kd_patterns_match(p->signatures, s->e->scratch, s->pkt->data + s->view->payload_off,
-			s->view->payload_len, &seen->signatures);
-	if (s->app_index == KD_APP_NONE || !kd_protocols[s->app_index]->has_name || name->p == NULL)
-		return;
-	if (p->names != NULL)
-		kd_names_match(p->names, name->p, name->len, &seen->names);
-	if (p->name_patterns != NULL)
-		kd_patterns_match(p->name_patterns, s->e->scratch, name->p, name->len, &seen->names);
-}
-
-static bool rule_matches(const struct kd_rule *r, const struct kd_step *s, const struct seen *seen)
-{
-	if (r->opened_from != KD_ANY_SIDE && r->opened_from != s->flow->opened)
-		return false;
-	if (r->from != KD_ANY_SIDE && r->from != s->pkt->side)
-		return false;
-	if (r->protocols != 0 && (s->app_index == KD_APP_NONE || (r->protocols >> s->app_index & 1) == 0))
-		return false;
-	if (r->name_set != 0 && !kd_set_bits_has(&seen->names, r->name_set))
-		return false;
-	if (r->signature == 0)
-		return true;
-	return kd_set_bits_has(&seen->signatures, r->signature) &&
-	       (s->e->policy->signature_transports[r->signature] & kd_transport(s)) != 0;
-}
-
-static uint16_t first_match(const struct kd_step *s)
-{
-	const struct kd_policy *p = s->e->policy;
-	struct seen seen;
-
-	if (p->nrules == 0)
-		return KD_RULE_NONE;
-	look_up(s, &seen);
-	for (uint32_t i = 1; i <= p->nrules; i++)
-		if (rule_matches(&p->rules[i], s, &seen))
-			return (uint16_t)i;
-	return KD_RULE_NONE;
+	return kd_draw(s->e->seed, s->e->box, purpose, about, who, nonce);
 }
 
 static bool misses(const struct kd_step *s, const struct kd_rule *r)
 {
-	uint64_t about;
+	return r->miss != 0 && draw(s, r, KD_DRAW_MISS, kd_flow_who(s->flow), s->flow->nonce) < r->miss;
+}
 
-	if (r->miss == 0)
+/* A rule that not all nodes have is not there on the others. */
+static bool is_present(const struct kd_step *s, const struct kd_rule *r)
+{
+	return r->presence == UINT64_MAX || draw(s, r, KD_DRAW_NODE, kd_flow_node(s->flow), 0) < r->presence;
+}
+
+static bool applies(const struct kd_step *s, struct kd_seen *seen, const struct kd_rule *r)
+{
+	return kd_match(s, seen, r->first_term) && is_present(s, r);
+}
+
+/* Whether its mechanism finds here what it needs. */
+static bool can_act(const struct kd_step *s, const struct kd_rule *r)
+{
+	const struct kd_mechanism *m;
+	unsigned int needs;
+
+	if (r->phase == KD_PHASE_OBSERVE || r->mechanism >= KD_MECHANISM_COUNT)
 		return false;
-	about = kd_hash_bytes((const uint8_t *)r->id, strlen(r->id));
-	return kd_draw(s->e->seed, s->e->box, KD_DRAW_MISS, about, kd_flow_who(s->flow), s->flow->nonce) <
-	       r->miss;
+	m = kd_mechanisms[r->mechanism];
+	needs = m->needs != NULL ? m->needs(r->params) : 0;
+	if ((needs & KD_NEEDS_TCP) != 0 && s->key->proto != KD_PROTO_TCP)
+		return false;
+	return (needs & KD_NEEDS_DOWNSTREAM) == 0 || s->e->policy->box.sees != KD_SEES_UPSTREAM;
+}
+
+/* It has rules, and no allow has closed it. */
+static inline bool is_open(const struct kd_step *s, unsigned int phase)
+{
+	return ((unsigned int)(s->e->phases & ~s->flow->open.closed) >> phase & 1) != 0;
+}
+
+/* Notes it for those who ask `already`. */
+static void remember(struct kd_step *s, const struct kd_rule *r)
+{
+	if (r->seen_bit != 0)
+		s->flow->open.seen |= 1ull << (r->seen_bit - 1);
+}
+
+/* The rule that the flow's record names if nothing ever acts on it. */
+static void arm(struct kd_flow *f, uint16_t rule)
+{
+	if ((f->flags & KD_FLOW_BIT) == 0)
+		f->rule = rule;
 }
 
 /* The flow is done with: nothing acts on it, `reason` says why. */
@@ -80,30 +81,238 @@ static void pass(struct kd_step *s, uint16_t reason)
 	s->flow->flags |= KD_FLOW_DECIDED;
 }
 
-void kd_decide(struct kd_step *s)
+static void pass_for(struct kd_step *s, uint16_t rule, uint16_t reason)
 {
-	struct kd_flow *f = s->flow;
-	uint16_t found = first_match(s);
-	const struct kd_rule *r;
+	arm(s->flow, rule);
+	pass(s, reason);
+	kd_record_verdict(s, rule, reason);
+}
 
-	if (found == KD_RULE_NONE) {
-		if (s->app_index != KD_APP_NONE)
-			pass(s, KD_REASON_DECIDE_NO_RULE);
-		else
-			kd_flow_note_nearest(f, s->reason);
-		return;
-	}
-	r = &s->e->policy->rules[found];
-	if (r->pending != NULL || misses(s, r)) {
-		if ((f->flags & KD_FLOW_BIT) == 0)
-			f->rule = found;
-		pass(s, r->pending != NULL ? KD_REASON_DECIDE_PENDING : KD_REASON_DECIDE_MISSED);
-		kd_record_verdict(s, found, s->reason);
-		return;
-	}
-	f->rule = found;
+static void take_hold(struct kd_step *s, uint16_t rule)
+{
+	const struct kd_rule *r = &s->e->policy->rules[rule];
+	struct kd_flow *f = s->flow;
+
+	f->rule = rule;
 	f->flags |= KD_FLOW_DECIDED | KD_FLOW_ACTING;
 	f->held.until_ns = r->residual_ns != 0 ? s->now_ns + r->residual_ns : 0;
 	memset(f->held.state, 0, sizeof(f->held.state));
-	s->rule = found;
+	s->rule = rule;
+}
+
+static void allow(struct kd_step *s, uint16_t rule)
+{
+	const struct kd_rule *r = &s->e->policy->rules[rule];
+	struct kd_flow *f = s->flow;
+
+	if ((r->closes & ~f->open.closed) == 0)
+		return;
+	f->open.closed |= r->closes;
+	if (f->rule == KD_RULE_NONE)
+		arm(f, rule);
+	kd_flow_note(f, KD_REASON_DECIDE_ALLOWED);
+	kd_record_verdict(s, rule, KD_REASON_DECIDE_ALLOWED);
+}
+
+static void could_not(struct kd_step *s, uint16_t rule)
+{
+	struct kd_flow *f = s->flow;
+
+	if ((f->open.said & KD_SAID_COULD_NOT_ACT) != 0)
+		return;
+	f->open.said |= KD_SAID_COULD_NOT_ACT;
+	arm(f, rule);
+	kd_flow_note(f, KD_REASON_DECIDE_COULD_NOT_ACT);
+	kd_record_verdict(s, rule, KD_REASON_DECIDE_COULD_NOT_ACT);
+}
+
+/* A rule has matched: true when that settles the flow's fate. */
+static bool answer(struct kd_step *s, struct kd_seen *seen, uint16_t first)
+{
+	const struct kd_rule *rules = s->e->policy->rules;
+	uint16_t rule = first;
+
+	for (unsigned int i = 0; i <= ELSE_MAX; i++) {
+		const struct kd_rule *r = &rules[rule];
+
+		remember(s, r);
+		if (r->closes != 0) {
+			allow(s, rule);
+			return false;
+		}
+		if (r->inert) {
+			pass_for(s, rule, KD_REASON_DECIDE_PENDING);
+			return true;
+		}
+		if (can_act(s, r)) {
+			if (misses(s, r))
+				pass_for(s, rule, KD_REASON_DECIDE_MISSED);
+			else
+				take_hold(s, rule);
+			return true;
+		}
+		rule = r->other;
+		if (rule == KD_RULE_NONE || !is_open(s, rules[rule].phase) || !applies(s, seen, &rules[rule]))
+			break;
+	}
+	could_not(s, first);
+	return false;
+}
+
+static __attribute__((noinline)) bool ask_rules(struct kd_step *s, struct kd_seen *seen, unsigned int phase)
+{
+	const struct kd_policy *p = s->e->policy;
+	uint64_t offers = kd_offers(s);
+
+	for (uint32_t i = p->phase_first[phase]; i < p->phase_first[phase + 1]; i++) {
+		const struct kd_rule *r = &p->rules[i];
+
+		/* An allow that was missed is none; a flow is not to pass for having been missed by it. */
+		if ((s->e->wants[i] & offers) != 0 && applies(s, seen, r) &&
+			(r->closes == 0 || !misses(s, r)))
+			return answer(s, seen, (uint16_t)i);
+	}
+	return false;
+}
+
+/* True when the flow's fate is settled. */
+static inline bool ask(struct kd_step *s, struct kd_seen *seen, unsigned int phase)
+{
+	return (s->e->wanted[phase] & kd_offers(s)) != 0 && is_open(s, phase) && ask_rules(s, seen, phase);
+}
+
+/* Counters see a packet before any rule answers, so that nobody's allow hides it from them. Rules about
+ * addresses count first packets, all others what is looked at. */
+static void count(struct kd_step *s, struct kd_seen *seen, bool addresses)
+{
+	const struct kd_policy *p = s->e->policy;
+	uint64_t over = 0;
+
+	for (uint32_t i = 0; i < p->ncounters; i++) {
+		const struct kd_rule *r = &p->rules[p->counters[i].rule];
+
+		if ((r->phase == KD_PHASE_ADDRESSES) != addresses)
+			continue;
+		seen->over = UINT64_MAX;
+		if (applies(s, seen, r) && kd_tally_advance(s, seen, (uint16_t)i))
+			over |= 1ull << i;
+	}
+	seen->over = over;
+}
+
+/* Where a flow keeps that an observe rule has told of it. */
+static unsigned int told_bit(const struct kd_step *s, uint32_t rule)
+{
+	const struct kd_policy *p = s->e->policy;
+	uint32_t bit = p->rules[rule].seen_bit;
+
+	if (bit != 0)
+		return bit - 1;
+	bit = s->e->told_from + rule - p->phase_first[KD_PHASE_OBSERVE];
+	return bit < NO_BIT ? bit : NO_BIT;
+}
+
+static __attribute__((noinline)) void observe(struct kd_step *s, struct kd_seen *seen)
+{
+	const struct kd_policy *p = s->e->policy;
+	struct kd_flow *f = s->flow;
+
+	if (p->ncounters != 0)
+		count(s, seen, false);
+	for (uint32_t i = p->phase_first[KD_PHASE_OBSERVE]; i < p->phase_first[KD_PHASE_OBSERVE + 1]; i++) {
+		const struct kd_rule *r = &p->rules[i];
+		unsigned int bit = told_bit(s, i);
+
+		if (bit < NO_BIT && (f->open.seen >> bit & 1) != 0)
+			continue;
+		if (!applies(s, seen, r) || misses(s, r))
+			continue;
+		if (bit < NO_BIT)
+			f->open.seen |= 1ull << bit;
+		kd_record_verdict(s, (uint16_t)i, KD_REASON_DECIDE_OBSERVED);
+	}
+}
+
+/* Why a flow passes that no rule took. */
+static uint16_t let_through(const struct kd_flow *f, uint16_t otherwise)
+{
+	if ((f->open.said & KD_SAID_COULD_NOT_ACT) != 0)
+		return KD_REASON_DECIDE_COULD_NOT_ACT;
+	return f->open.closed != 0 ? KD_REASON_DECIDE_ALLOWED : otherwise;
+}
+
+/* Payload that may yet turn out to be something. */
+static bool is_incomplete(const struct kd_step *s)
+{
+	return s->app_index == KD_APP_NONE && s->reason != KD_REASON_CLASSIFY_UNKNOWN &&
+	       s->reason != KD_REASON_CLASSIFY_BYTES;
+}
+
+/* Recognised, or not for so long that the rules for the unknown get to see it. */
+static bool may_fall_back(const struct kd_step *s)
+{
+	uint64_t looked_at = 0;
+
+	if (s->app_index != KD_APP_NONE)
+		return true;
+	if (s->flow->app != 0)
+		return false;
+	for (unsigned int side = 0; side < 2; side++) {
+		uint16_t n = s->flow->open.looked_at[side];
+
+		looked_at += n < s->e->budget ? n : s->e->budget;
+	}
+	return looked_at >= s->e->policy->settings.fallback_pkts;
+}
+
+void kd_decide(struct kd_step *s)
+{
+	struct kd_flow *f = s->flow;
+	struct kd_seen seen;
+
+	kd_seen_start(&seen, true);
+	if (is_open(s, KD_PHASE_OBSERVE) || s->e->policy->ncounters != 0)
+		observe(s, &seen);
+	if (ask(s, &seen, KD_PHASE_NAMES_ALLOWED) || ask(s, &seen, KD_PHASE_NAMES_BLOCKED) ||
+		ask(s, &seen, KD_PHASE_PROTOCOL))
+		return;
+	if (is_open(s, KD_PHASE_FALLBACK) && may_fall_back(s) && ask(s, &seen, KD_PHASE_FALLBACK))
+		return;
+	if (is_open(s, KD_PHASE_DEFAULT) && !is_incomplete(s) && ask(s, &seen, KD_PHASE_DEFAULT))
+		return;
+	if (s->app_index != KD_APP_NONE)
+		pass(s, let_through(f, KD_REASON_DECIDE_NO_RULE));
+	else
+		kd_flow_note_nearest(f, s->reason);
+}
+
+bool kd_decide_opening(struct kd_step *s)
+{
+	bool more = kd_is_tcp_or_udp(s);
+	struct kd_seen seen;
+
+	kd_seen_start(&seen, false);
+	if (kd_is_first(s->flow)) {
+		if (s->e->policy->ncounters != 0)
+			count(s, &seen, true);
+		if (ask(s, &seen, KD_PHASE_ADDRESSES))
+			return false;
+		if (more)
+			return true;
+		observe(s, &seen);
+		if (ask(s, &seen, KD_PHASE_DEFAULT))
+			return false;
+	}
+	if (!more)
+		pass(s, let_through(s->flow, KD_REASON_FLOW_OTHER_PROTOCOL));
+	return more;
+}
+
+void kd_decide_spent(struct kd_step *s)
+{
+	struct kd_seen seen;
+
+	kd_seen_start(&seen, true);
+	if (!ask(s, &seen, KD_PHASE_FALLBACK))
+		ask(s, &seen, KD_PHASE_DEFAULT);
 }

@@ -37,6 +37,9 @@ void kd_enforce(struct kd_step *s, bool trigger)
 		f->reason = a.reason;
 	if (a.done)
 		f->held.until_ns = 0; /* a residual of nothing is not promised */
+	/* Lost with it is what it carried, or that there is a flow at all. */
+	if (trigger && a.fate != KD_EMIT)
+		f->flags |= (uint8_t)KD_FLOW_TAIL(s->pkt->side);
 	if (trigger)
 		kd_record_verdict(s, f->rule, a.reason);
 	if (a.done)

@@ -34,6 +34,34 @@ static void look_ahead(struct kd_engine *e, const struct kd_pkt *pkts, unsigned 
 		e->hint[i] = e->view[i].reason == 0 ? kd_flow_hint(&e->table, &e->key[i]) : 0;
 }
 
+/* This box does not see what comes from the outside: such packets make and touch no flow. */
+static __attribute__((noinline)) void look_away(
+	struct kd_engine *e, const struct kd_pkt *pkts, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++)
+		if (pkts[i].side == KD_OUTSIDE)
+			e->view[i].reason = KD_REASON_BOX_NOT_SEEN;
+}
+
+/* What a flow that nothing was decided about yet has to show. Kept out of the way of those with a fate. */
+static __attribute__((noinline)) void inspect(struct kd_step *s)
+{
+	if (!kd_is_tcp_or_udp(s) || (s->e->opening && kd_is_first(s->flow)))
+		if (!kd_decide_opening(s))
+			return;
+	switch (kd_stream_offer(s)) {
+	case KD_OFFER_PAYLOAD:
+		kd_classify(s);
+		kd_decide(s);
+		break;
+	case KD_OFFER_SPENT:
+		kd_decide_spent(s);
+		break;
+	case KD_OFFER_NOTHING:
+		break;
+	}
+}
+
 /* One packet from its flow to its fate. */
 static void judge(struct kd_step *s)
 {
@@ -51,10 +79,7 @@ static void judge(struct kd_step *s)
 		s->reason = (s->flow->flags & KD_FLOW_BIT) != 0 ? KD_REASON_FLOW_DONE : s->flow->reason;
 		return;
 	}
-	if (kd_stream_offer(s)) {
-		kd_classify(s);
-		kd_decide(s);
-	}
+	inspect(s);
 	if (s->rule != KD_RULE_NONE)
 		kd_enforce(s, true);
 	else if (s->flow == &s->e->untracked.flow)
@@ -139,6 +164,8 @@ void kd_engine_burst(struct kd_engine *e, struct kd_pkt *pkts, unsigned int n, s
 		unsigned int stage = n - at < KD_STAGE ? n - at : KD_STAGE;
 
 		look_ahead(e, pkts + at, stage);
+		if (e->policy->box.sees == KD_SEES_UPSTREAM)
+			look_away(e, pkts + at, stage);
 		for (unsigned int i = 0; i < stage; i++) {
 			tick(e, pkts[at + i].time_ns);
 			count_in(e, &pkts[at + i]);

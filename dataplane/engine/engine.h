@@ -89,11 +89,13 @@ struct kd_engine_config {
 	uint32_t flows4_max; /* IPv4 flows that always find a place */
 	uint32_t flows6_max;
 	uint32_t events_max; /* ring, rounded up to a power of two */
+	uint32_t counts_max; /* tallies at once of a policy that counts; nothing otherwise */
 };
 
 #define KD_ENGINE_CONFIG_DEFAULT                                                                             \
 	{                                                                                                    \
-		.seed = 1, .flows4_max = 1u << 16, .flows6_max = 1u << 14, .events_max = 4096                \
+		.seed = 1, .flows4_max = 1u << 16, .flows6_max = 1u << 14, .events_max = 4096,               \
+		.counts_max = 1u << 12                                                                       \
 	}
 
 /* Everything counted. in = fates[EMIT + REWRITE + DROP] + held + consumed; the reasons of each fate add up to
@@ -110,6 +112,7 @@ struct kd_counters {
 	uint64_t flows_new, flows_ended, flows_live;
 	uint64_t untracked; /* packets whose flow found no room: judged one by one */
 	uint64_t events_lost;
+	uint64_t counts_full; /* packets that a `count` found no room for: it was false for them */
 };
 
 /* -EINVAL: a size of 0 or over the limits; -ENOMEM. On failure *ret is untouched. */

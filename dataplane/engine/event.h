@@ -11,7 +11,8 @@
 
 enum kd_event_type {
 	KD_EVENT_APP,	  /* a protocol was recognised: its fields */
-	KD_EVENT_VERDICT, /* a rule took hold of a flow, was missed, or its residual ended */
+	KD_EVENT_VERDICT, /* a rule took hold of a flow, watched it, let it through, could not act or was
+			     missed, or its residual ended */
 	KD_EVENT_FLOW,	  /* a flow ended, acted on or not */
 };
 

@@ -82,8 +82,6 @@ static void open_flow(struct kd_step *s)
 	if (f->proto == KD_PROTO_UDP)
 		f->nonce = (uint32_t)kd_hash_bytes(
 			payload, s->view->payload_len < 64 ? s->view->payload_len : 64);
-	if (f->proto != KD_PROTO_TCP && f->proto != KD_PROTO_UDP)
-		leave_alone(f, KD_REASON_FLOW_OTHER_PROTOCOL);
 	/* What is injected takes its addresses from a packet of its flow, so a flow the guard refuses sends
 	 * nothing. */
 	if (s->e->guard != NULL) {
@@ -136,7 +134,8 @@ static void note(struct kd_step *s)
 		f->flags |= KD_FLOW_CLOSED;
 }
 
-/* A residual that has ended lets go of the flow, which is looked at anew from this packet on. */
+/* A residual that has ended lets go of the flow, which is looked at anew from this packet on: what an allow
+ * had closed is open again, too. Only its addresses were looked at for good. */
 static void let_go(struct kd_step *s)
 {
 	struct kd_flow *f = s->flow;

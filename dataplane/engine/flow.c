@@ -282,17 +282,27 @@ const uint8_t *kd_flow_addr(const struct kd_flow *f, unsigned int side)
 	return f->v6 ? ((const struct kd_flow6 *)f)->addr[side] : (const uint8_t *)&f->addr[side];
 }
 
-uint64_t kd_flow_who(const struct kd_flow *f)
+static uint64_t hash_ends(const struct kd_flow *f, bool ports)
 {
 	struct kd_flow_key k;
 
 	for (unsigned int side = 0; side < 2; side++) {
 		k.addr[side] = kd_flow_addr(f, side);
-		k.port[side] = f->port[side];
+		k.port[side] = ports ? f->port[side] : 0;
 	}
 	k.proto = f->proto;
 	k.v6 = f->v6;
 	return hash_key(0x2545f4914f6cdd1dull, &k);
+}
+
+uint64_t kd_flow_who(const struct kd_flow *f)
+{
+	return hash_ends(f, true);
+}
+
+uint64_t kd_flow_node(const struct kd_flow *f)
+{
+	return hash_ends(f, false);
 }
 
 static void *lines(size_t n, size_t size)

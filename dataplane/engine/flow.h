@@ -24,6 +24,9 @@
 	0x20 /* FIN or RST seen: only a new SYN cares (X-THR-2021: FIN and RST clear no state) */
 #define KD_FLOW_TAIL(side) (0x40u << (side)) /* the last payload from that side was not delivered */
 
+/* struct kd_flow.open.said: what has been told once */
+#define KD_SAID_COULD_NOT_ACT 0x01
+
 struct kd_flow {
 	uint32_t addr[2]; /* by enum kd_side; IPv4, or folds of kd_flow6.addr */
 	uint16_t port[2];
@@ -42,8 +45,11 @@ struct kd_flow {
 	uint32_t pkts[2]; /* on entry, by side; 0 and 0 = a free entry */
 	union {
 		struct {
-			uint32_t looked_at[2]; /* payload packets inspected, by side */
-		} open;
+			uint16_t looked_at[2]; /* payload packets inspected, by side */
+			uint8_t closed;	       /* bit per enum kd_phase that an allow has closed */
+			uint8_t said;	       /* KD_SAID_* */
+			uint64_t seen;	       /* bit per rule that matched and that somebody asks for */
+		} open;			       /* gone once a rule has hold of the flow */
 		struct {
 			uint64_t until_ns; /* 0 = as long as the flow lives */
 			uint8_t state[KD_MECH_STATE];
@@ -60,7 +66,7 @@ struct kd_flow6 {
 _Static_assert(sizeof(struct kd_flow) == 64, "a decided IPv4 flow is one cache line");
 _Static_assert(sizeof(struct kd_flow6) == 128, "a decided IPv6 flow is two");
 _Static_assert(KD_REASON_COUNT < 1 << 10, "struct kd_flow.reason");
-_Static_assert(KD_PROTOCOL_COUNT < 1 << 6, "struct kd_flow.app");
+_Static_assert(KD_PROTOCOL_COUNT < 1 << 6, "struct kd_flow.app, kd_offers");
 
 /* Says why a flow is as it is. What was done to it outlives what is merely found out later. */
 static inline void kd_flow_note(struct kd_flow *f, uint16_t reason)
@@ -153,5 +159,7 @@ static inline bool kd_flow_is_live(const struct kd_flow *f)
 const uint8_t *kd_flow_addr(const struct kd_flow *f, unsigned int side);
 /* A hash of the canonical 5-tuple for draws, the same in every engine. */
 uint64_t kd_flow_who(const struct kd_flow *f);
+/* The same of the node that balancing sends it to: both addresses and the IP protocol. */
+uint64_t kd_flow_node(const struct kd_flow *f);
 
 #endif

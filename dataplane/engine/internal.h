@@ -11,6 +11,7 @@
 #include "engine/guard.h"
 #include "engine/protocol.h"
 #include "engine/ring.h"
+#include "engine/tally.h"
 #include "rulebook/policy.h"
 
 /* Packets whose headers, buckets and entries are fetched ahead together. */
@@ -47,6 +48,15 @@ struct kd_engine {
 		uint8_t pool;
 	} finish; /* where kd_engine_finish goes on */
 
+	struct kd_tally tally;		 /* empty unless the policy counts */
+	uint8_t told_from;		 /* first bit of a flow's `seen` that no rule asks for */
+	uint64_t *wants;		 /* of each rule: see kd_match_wants */
+	uint64_t wanted[KD_PHASE_COUNT]; /* of any rule of a phase; 0 where there is none */
+	uint8_t phases;			 /* bit per phase that has rules */
+	bool opening;			 /* some rule asks about first packets */
+	uint16_t budget; /* payload packets of a side that are looked at; a flow counts one more, when that
+			    was found spent */
+
 	struct kd_ring ring;
 	uint8_t (*inject)[KD_INJECT_BYTES];
 	uint32_t injects; /* used in this call */
@@ -76,6 +86,22 @@ struct kd_step {
 	struct kd_app app;
 };
 
+/* What terms ask of the packet in hand. Costly answers are looked up when first asked for. */
+struct kd_seen {
+	bool payload;  /* there is payload, and somebody looks at it */
+	uint8_t known; /* of the answers below: match.c's */
+	uint64_t over; /* counters over their limit; all of them while it is asked whether to count */
+	struct kd_set_bits names, signatures;
+	const struct kd_set_bits *ends[2]; /* prefix sets, by side */
+};
+
+static inline void kd_seen_start(struct kd_seen *seen, bool payload)
+{
+	seen->payload = payload;
+	seen->known = 0;
+	seen->over = 0;
+}
+
 /* flow.c, expire.c: the flow of this packet, found, made anew or reopened; sets s->flow. */
 void kd_flow_take(struct kd_step *s, uint32_t hint);
 /* Ends a flow: its record, its place. */
@@ -84,12 +110,52 @@ void kd_flow_end(
 /* Looks for flows past their time, a slice a call, a round a second of packet time. */
 void kd_sweep(struct kd_engine *e, unsigned int pkts);
 
-/* stream.c: whether this payload is to be inspected; if not, s->reason says why. */
-bool kd_stream_offer(struct kd_step *s);
+enum kd_offer {
+	KD_OFFER_NOTHING, /* s->reason says why */
+	KD_OFFER_PAYLOAD, /* to be inspected */
+	KD_OFFER_SPENT,	  /* the first of its side that is not inspected any more */
+};
+
+/* stream.c */
+enum kd_offer kd_stream_offer(struct kd_step *s);
 /* classify.c: which protocol it is; sets s->app, s->app_index, s->reason. */
 void kd_classify(struct kd_step *s);
+/* match.c: whether the program that begins at `term` says yes. */
+bool kd_match(const struct kd_step *s, struct kd_seen *seen, uint16_t term);
+/* Protocols without one of which that program always says no; UINT64_MAX = it may say yes to anything. */
+uint64_t kd_match_wants(const struct kd_policy *policy, uint16_t term);
+/* What a packet offers to that; bit 63 is nobody's. */
+static inline uint64_t kd_offers(const struct kd_step *s)
+{
+	return 1ull << (s->app_index != KD_APP_NONE ? s->app_index : 63);
+}
+
+/* The end the flow was opened to. */
+static inline unsigned int kd_to(const struct kd_flow *f)
+{
+	return f->opened ^ 1u;
+}
+
+/* What it is in sets of prefixes, and in sets of names. */
+const struct kd_set_bits *kd_seen_end(const struct kd_step *s, struct kd_seen *seen, unsigned int side);
+const struct kd_set_bits *kd_seen_names(const struct kd_step *s, struct kd_seen *seen);
+/* Of a recognised protocol that has one; NULL = none. */
+static inline const struct kd_app_field *kd_seen_name(const struct kd_step *s)
+{
+	if (s->app_index == KD_APP_NONE || !kd_protocols[s->app_index]->has_name || s->app.field[0].p == NULL)
+		return NULL;
+	return &s->app.field[0];
+}
+
+/* tally.c: counts this packet and says whether the counter is over its limit. */
+bool kd_tally_advance(struct kd_step *s, struct kd_seen *seen, uint16_t counter);
+
 /* decide.c: the rule that takes the flow; sets s->rule and the flow's state. */
 void kd_decide(struct kd_step *s);
+/* The first packet of a flow, or one that is neither TCP nor UDP; true: its payload is for kd_decide. */
+bool kd_decide_opening(struct kd_step *s);
+/* The budget of the packet's side is spent. */
+void kd_decide_spent(struct kd_step *s);
 /* enforce.c: lets the flow's rule act on this packet; sets s->fate and s->reason. */
 void kd_enforce(struct kd_step *s, bool trigger);
 
@@ -100,10 +166,31 @@ void kd_record_flow(struct kd_engine *e, const struct kd_flow *f, uint16_t why, 
 	uint64_t number, uint32_t n);
 uint64_t kd_flow_id(const struct kd_engine *e, const struct kd_flow *f);
 
-/* KD_TRANSPORT_*; only TCP and UDP come as far as being inspected. */
+/* KD_TRANSPORT_*; only TCP and UDP come as far as having their payload inspected. */
 static inline unsigned int kd_transport(const struct kd_step *s)
 {
-	return s->key->proto == KD_PROTO_TCP ? KD_TRANSPORT_TCP : KD_TRANSPORT_UDP;
+	switch (s->key->proto) {
+	case KD_PROTO_TCP:
+		return KD_TRANSPORT_TCP;
+	case KD_PROTO_UDP:
+		return KD_TRANSPORT_UDP;
+	case KD_PROTO_ICMP:
+	case KD_PROTO_ICMP6:
+		return KD_TRANSPORT_ICMP;
+	default:
+		return KD_TRANSPORT_OTHER;
+	}
+}
+
+static inline bool kd_is_tcp_or_udp(const struct kd_step *s)
+{
+	return s->key->proto == KD_PROTO_TCP || s->key->proto == KD_PROTO_UDP;
+}
+
+/* The packet in hand is the flow's first. */
+static inline bool kd_is_first(const struct kd_flow *f)
+{
+	return (uint64_t)f->pkts[0] + f->pkts[1] == 1;
 }
 
 #endif

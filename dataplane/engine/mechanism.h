@@ -53,11 +53,16 @@ struct kd_act {
 	uint16_t reason;
 };
 
+/* What a rule's settings ask of its place before it can act; if it is not there, `else` is tried. */
+#define KD_NEEDS_DOWNSTREAM 0x1 /* to see, or to edit, what comes back from the outside */
+#define KD_NEEDS_TCP 0x2
+
 struct kd_mechanism {
 	const char *name;
 	const char *title;
 	const struct kd_option *options; /* ends with a NULL name; NULL = none */
 	struct kd_reason reasons[KD_LOCAL_REASONS];
+	unsigned int (*needs)(const void *params); /* KD_NEEDS_*; NULL = nothing */
 	void (*act)(struct kd_act *a);
 };
 

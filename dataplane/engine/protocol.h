@@ -30,6 +30,9 @@ struct kd_field_spec {
 	const char
 		*name; /* JSON key; field 0 of a protocol that has a name is that name, and the `when` term */
 	uint8_t kind;  /* enum kd_field_kind */
+	const char *term; /* key of `when` when PROTOCOL_NAME would read badly; NULL = that */
+	const char
+		*words; /* HEX16: "1.2=0x0303|1.3=0x0304", what rules may write for a number; NULL = none */
 };
 
 /* What a parser found. Slices lie in the payload or in scratch. */

@@ -39,10 +39,11 @@
 	X(GUARD_OUTSIDE_LAB, "guard.outside_lab",                                                            \
 		"an end of this flow is not in the lab: forwarded untouched")                                \
 	X(GUARD_LAB_SIZE, "guard.lab_size", "more inside addresses than a lab has: forwarded untouched")     \
+	X(BOX_NOT_SEEN, "box.not_seen", "comes from the outside, and this box sees upstream only")           \
 	X(FLOW_TABLE_FULL, "flow.table_full", "no room for another flow; its packets are judged one by one") \
 	X(FLOW_DONE, "flow.done", "the rule acted earlier on this flow and has no more to do with it")       \
 	X(FLOW_NO_PAYLOAD, "flow.no_payload", "no payload yet; nothing to inspect")                          \
-	X(FLOW_OTHER_PROTOCOL, "flow.other_protocol", "not TCP or UDP; no rule looks at it")                 \
+	X(FLOW_OTHER_PROTOCOL, "flow.other_protocol", "not TCP or UDP, and no rule took its first packet")   \
 	X(FLOW_IDLE, "flow.idle", "the flow was idle past its time")                                         \
 	X(FLOW_REOPENED, "flow.reopened", "a new SYN took the 4-tuple over")                                 \
 	X(FLOW_FINISHED, "flow.end_of_run", "the run ended while the flow was live")                         \
@@ -54,6 +55,10 @@
 	X(DECIDE_MISSED, "decide.missed", "a trigger that the box missed by chance, as real ones do")        \
 	X(DECIDE_PENDING, "decide.pending",                                                                  \
 		"a rule matches but its mechanism does not exist yet; forwarded")                            \
+	X(DECIDE_OBSERVED, "decide.observed", "a rule that only watches matches; the flow goes on")          \
+	X(DECIDE_ALLOWED, "decide.allowed", "a rule that lets the flow through some phases matches")         \
+	X(DECIDE_COULD_NOT_ACT, "decide.could_not_act",                                                      \
+		"a rule matches, and its mechanism cannot act on this flow or from this place")              \
 	X(DECIDE_RESIDUAL_OVER, "decide.residual_over", "the residual of an earlier trigger has ended")      \
 	X(INJECT_NO_ROOM, "inject.no_room", "no room for another injected packet in this burst")             \
 	X(INJECT_MPLS, "inject.no_reverse_stack",                                                            \

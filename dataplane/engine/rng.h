@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum kd_purpose { KD_DRAW_FLOW_ID = 1, KD_DRAW_TABLE, KD_DRAW_MISS };
+enum kd_purpose { KD_DRAW_FLOW_ID = 1, KD_DRAW_TABLE, KD_DRAW_MISS, KD_DRAW_NODE };
 
 static inline uint64_t kd_mix(uint64_t a, uint64_t b)
 {
@@ -20,8 +20,8 @@ static inline uint64_t kd_mix(uint64_t a, uint64_t b)
 }
 
 /* A draw in 0 .. 2^64-1 for one purpose. `about` is a hash of the rule's id (0 = no rule), so that editing a
- * rulebook does not redraw its other rules; `who` is a hash of the canonical 5-tuple; `nonce` the opener's
- * ISN, or a hash of the first UDP payload. */
+ * rulebook does not redraw its other rules; `who` is a hash of the canonical 5-tuple and `nonce` the opener's
+ * ISN, or a hash of the first UDP payload; for draws about a node, its hash and 0. */
 static inline uint64_t kd_draw(
 	uint64_t seed, uint8_t box, enum kd_purpose purpose, uint64_t about, uint64_t who, uint32_t nonce)
 {

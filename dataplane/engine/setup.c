@@ -11,6 +11,47 @@
 
 #define EVENTS_LIMIT (1u << 24)
 
+/* Observe rules that no `already` asks for remember what they told behind those that one does. */
+static uint8_t bits_asked_for(const struct kd_policy *p)
+{
+	uint8_t most = 0;
+
+	for (uint32_t i = 1; i <= p->nrules; i++)
+		if (p->rules[i].seen_bit > most)
+			most = p->rules[i].seen_bit;
+	return most;
+}
+
+static uint8_t phases_of(const struct kd_policy *p)
+{
+	unsigned int phases = 0;
+
+	for (unsigned int i = 0; i < KD_PHASE_COUNT; i++)
+		if (p->phase_first[i] < p->phase_first[i + 1])
+			phases |= 1u << i;
+	return (uint8_t)phases;
+}
+
+static int find_wants(struct kd_engine *e)
+{
+	const struct kd_policy *p = e->policy;
+
+	e->wants = calloc((size_t)p->nrules + 1, sizeof(*e->wants));
+	if (e->wants == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 1; i <= p->nrules; i++) {
+		e->wants[i] = kd_match_wants(p, p->rules[i].first_term);
+		e->wanted[p->rules[i].phase] |= e->wants[i];
+	}
+	return 0;
+}
+
+/* As many as a flow can count. */
+static uint16_t budget_of(const struct kd_settings *s)
+{
+	return s->inspect_pkts < UINT16_MAX - 1 ? (uint16_t)s->inspect_pkts : UINT16_MAX - 1;
+}
+
 static int ring_init(struct kd_ring *r, uint32_t events_max)
 {
 	uint32_t size = 16;
@@ -39,6 +80,13 @@ int kd_engine_new(struct kd_engine **ret, const struct kd_engine_config *config)
 	e->seed = config->seed;
 	e->box = config->box;
 	e->flow_ids = config->flow_ids;
+	e->told_from = bits_asked_for(config->policy);
+	e->phases = phases_of(config->policy);
+	err = find_wants(e);
+	if (err < 0)
+		goto fail;
+	e->opening = (e->phases >> KD_PHASE_ADDRESSES & 1) != 0;
+	e->budget = budget_of(&config->policy->settings);
 	err = kd_flow_table_init(&e->table, config->flows4_max, config->flows6_max, config->seed);
 	if (err < 0)
 		goto fail;
@@ -46,6 +94,10 @@ int kd_engine_new(struct kd_engine **ret, const struct kd_engine_config *config)
 	if (err < 0)
 		goto fail;
 	err = kd_scratch_new(&e->scratch, e->policy->name_patterns, e->policy->signatures);
+	if (err < 0)
+		goto fail;
+	if (e->policy->ncounters > 0)
+		err = kd_tally_init(&e->tally, config->counts_max);
 	if (err < 0)
 		goto fail;
 	e->inject = calloc(KD_INJECT_SLOTS, sizeof(*e->inject));
@@ -64,6 +116,8 @@ void kd_engine_free(struct kd_engine *e)
 	if (e == NULL)
 		return;
 	free(e->inject);
+	free(e->wants);
+	kd_tally_free(&e->tally);
 	kd_scratch_free(e->scratch);
 	free(e->ring.slot);
 	kd_flow_table_free(&e->table);
@@ -73,6 +127,7 @@ void kd_engine_free(struct kd_engine *e)
 void kd_engine_reset(struct kd_engine *e)
 {
 	kd_flow_table_reset(&e->table);
+	kd_tally_reset(&e->tally);
 	memset(&e->count, 0, sizeof(e->count));
 	memset(&e->sweep, 0, sizeof(e->sweep));
 	atomic_store(&e->ring.head, 0);

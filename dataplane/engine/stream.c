@@ -8,21 +8,24 @@
  */
 #include "engine/internal.h"
 
-bool kd_stream_offer(struct kd_step *s)
+enum kd_offer kd_stream_offer(struct kd_step *s)
 {
 	struct kd_flow *f = s->flow;
-	uint32_t *looked_at = &f->open.looked_at[s->pkt->side];
+	uint16_t *looked_at = &f->open.looked_at[s->pkt->side];
 
 	if (s->view->payload_len == 0) {
 		s->reason = s->view->payload_wire_len != 0 ? KD_REASON_TRUNCATED_CAPTURE
 							   : KD_REASON_FLOW_NO_PAYLOAD;
-		return false;
+		return KD_OFFER_NOTHING;
 	}
-	if (*looked_at >= s->e->policy->settings.inspect_pkts) {
+	if (*looked_at >= s->e->budget) {
 		s->reason = KD_REASON_CLASSIFY_BUDGET;
 		kd_flow_note_nearest(f, s->reason);
-		return false;
+		if (*looked_at > s->e->budget)
+			return KD_OFFER_NOTHING;
+		++*looked_at;
+		return KD_OFFER_SPENT;
 	}
 	++*looked_at;
-	return true;
+	return KD_OFFER_PAYLOAD;
 }

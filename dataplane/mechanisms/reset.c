@@ -106,6 +106,15 @@ static void act(struct kd_act *a)
 		inject(a, p);
 }
 
+/* An answer can only be edited where answers come by. */
+static unsigned int needs(const void *params)
+{
+	const struct params *p = params;
+
+	return KD_NEEDS_TCP |
+	       (p->form == FORM_REWRITE && p->direction == DIRECTION_TO_INSIDE ? KD_NEEDS_DOWNSTREAM : 0);
+}
+
 static const struct kd_option options[] = {
 	{.name = "form",
 		.kind = KD_OPTION_WORD,
@@ -136,5 +145,6 @@ const struct kd_mechanism kd_mechanism_reset = {
 		[WHY_TO_RECEIVER] = {"reset.to_receiver",
 			"a forged RST onward to the receiver of the trigger"},
 		[WHY_NOT_TCP] = {"reset.not_tcp", "only TCP can be reset; the flow passes"}},
+	.needs = needs,
 	.act = act,
 };

@@ -41,7 +41,7 @@ static void test_same_bytes_out(void **state)
 {
 	static const unsigned int burst[] = {1, 7, 32, 33, 256}, ticks[] = {0, 3};
 	struct feed *f = busy_feed();
-	struct result first, r;
+	struct result first = {0}, r;
 
 	(void)state;
 	for (unsigned int b = 0; b < 5; b++) {

@@ -25,32 +25,66 @@
 #define T0 (1647766800ull * SEC) /* noon in Moscow, 2022-03-20 */
 #define PKTS_MAX 4096
 
-static struct kd_rule rules[2];
+#define RULES_MAX 80
+#define TERMS_MAX 80
+
+static struct kd_rule rules[RULES_MAX];
+static struct kd_term terms[TERMS_MAX];
 static struct kd_policy policy;
 
-static int make_policy(void **state)
+/* Where each phase begins; rules stand in order of their phases. */
+static inline void lay_out_phases(void)
+{
+	uint32_t i = 1;
+
+	for (unsigned int phase = 0; phase <= KD_PHASE_COUNT; phase++) {
+		while (phase > 0 && i <= policy.nrules && rules[i].phase < phase)
+			i++;
+		policy.phase_first[phase] = i;
+	}
+	assert_int_equal(i, policy.nrules + 1);
+}
+
+static inline void empty_policy(void)
+{
+	memset(rules, 0, sizeof(rules));
+	memset(terms, 0, sizeof(terms));
+	policy = (struct kd_policy){.profile = "by-hand", .rules = rules, .terms = terms};
+	policy.box = (struct kd_box){.id = "box", .of = 1, .protocols = UINT64_MAX};
+	policy.settings = (struct kd_settings){.idle_tcp_ns = 600 * SEC,
+		.idle_udp_ns = 600 * SEC,
+		.idle_other_ns = 60 * SEC,
+		.inspect_pkts = 20,
+		.fallback_pkts = 3};
+}
+
+/* One rule: TLS opened from inside to listed.example is reset for 75 s. */
+static inline int make_policy(void **state)
 {
 	struct kd_names_builder *b = kd_names_builder_new();
 
 	(void)state;
 	assert_int_equal(kd_names_add(b, "listed.example", 14, KD_NAME_SELF | KD_NAME_BELOW, 1), 0);
+	empty_policy();
+	terms[0] = (struct kd_term){
+		.kind = KD_TERM_OPENED, .of = KD_INSIDE, .on_true = 1, .on_false = KD_TERM_FALSE};
+	terms[1] = (struct kd_term){.kind = KD_TERM_NAME,
+		.mask = 1u << KD_PROTOCOL_tls,
+		.set = 1,
+		.on_true = KD_TERM_TRUE,
+		.on_false = KD_TERM_FALSE};
 	rules[1] = (struct kd_rule){.id = "sni",
 		.phase = KD_PHASE_NAMES_BLOCKED,
-		.opened_from = KD_INSIDE,
-		.from = KD_ANY_SIDE,
 		.mechanism = KD_MECHANISM_reset,
-		.protocols = 1u << KD_PROTOCOL_tls,
-		.name_set = 1,
+		.presence = UINT64_MAX,
 		.residual_ns = 75 * SEC};
-	policy = (struct kd_policy){.profile = "by-hand", .rules = rules, .nrules = 1};
-	policy.settings = (struct kd_settings){.idle_tcp_ns = 600 * SEC,
-		.idle_udp_ns = 600 * SEC,
-		.idle_other_ns = 60 * SEC,
-		.inspect_pkts = 20};
+	policy.nrules = 1;
+	policy.nterms = 2;
+	lay_out_phases();
 	return kd_names_build(&policy.names, b);
 }
 
-static int drop_policy(void **state)
+static inline int drop_policy(void **state)
 {
 	(void)state;
 	kd_names_free(policy.names);
@@ -70,7 +104,7 @@ struct who {
 	uint16_t port;
 };
 
-static size_t put_hello(uint8_t *p, const char *name)
+static inline size_t put_hello(uint8_t *p, const char *name)
 {
 	size_t n = strlen(name), ext = n + 9, body = 2 + 32 + 1 + 4 + 2 + 2 + ext;
 
@@ -97,7 +131,7 @@ static size_t put_hello(uint8_t *p, const char *name)
 	return 9 + body;
 }
 
-static void add(struct feed *f, const struct who *w, unsigned int side, uint64_t at_ns, uint8_t flags,
+static inline void add(struct feed *f, const struct who *w, unsigned int side, uint64_t at_ns, uint8_t flags,
 	uint32_t seq, const uint8_t *payload, size_t len)
 {
 	size_t total = 14 + 20 + 20 + len, frame = total < 60 ? 60 : total;
@@ -131,7 +165,7 @@ static void add(struct feed *f, const struct who *w, unsigned int side, uint64_t
 }
 
 /* A connection: handshake, hello, answer, 5 ms apart. */
-static void talk(struct feed *f, const struct who *w, uint64_t at_ns, const char *name)
+static inline void talk(struct feed *f, const struct who *w, uint64_t at_ns, const char *name)
 {
 	uint8_t hello[512], answer[200] = {0x16, 3, 3, 0, 195, 2};
 	size_t len = put_hello(hello, name);
@@ -269,7 +303,7 @@ static void result_free(struct result *r)
 	free(r->event);
 }
 
-static unsigned int count_of(const struct result *r, unsigned int type, const char *reason)
+static inline unsigned int count_of(const struct result *r, unsigned int type, const char *reason)
 {
 	unsigned int n = 0;
 

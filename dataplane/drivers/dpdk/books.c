@@ -87,6 +87,7 @@ static void counters_add(struct kd_counters *sum, const struct kd_counters *c)
 	sum->flows_live += c->flows_live;
 	sum->untracked += c->untracked;
 	sum->events_lost += c->events_lost;
+	sum->counts_full += c->counts_full;
 }
 
 void kd_live_sums(struct kd_live_state *s, struct kd_counters *engine, struct kd_books *books)

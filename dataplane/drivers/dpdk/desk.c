@@ -53,7 +53,8 @@ static int open_events(struct kd_desk *d)
 	const struct kd_live *live = d->s->live;
 	struct kd_run_record record = {
 		.policy = live->policy, .seed = live->seed, .inside = "interface", .checksums = "trust"};
-	char line[KD_JSON_LINE_MAX];
+	size_t room = kd_json_run_room(&record);
+	char *line;
 
 	if (live->events == NULL)
 		return 0;
@@ -61,7 +62,11 @@ static int open_events(struct kd_desk *d)
 	if (d->events == NULL)
 		return kd_live_say("%s: %s", live->events, strerror(errno));
 	setvbuf(d->events, NULL, _IOFBF, FILE_BUFFER);
-	write_line(d, line, kd_json_run(line, sizeof(line), &record));
+	line = malloc(room);
+	if (line == NULL)
+		return kd_live_say("%s: out of memory", live->events);
+	write_line(d, line, kd_json_run(line, room, &record));
+	free(line);
 	if (d->error == 0 && fflush(d->events) != 0)
 		fail(d, live->events, errno);
 	return d->error;
