@@ -251,10 +251,12 @@ const struct kd_protocol kd_protocol_http = {
 	.budget_bytes = 8192,
 	.fields =
 		{
-			[FIELD_HOST] = {"host", KD_FIELD_TEXT},
-			[FIELD_METHOD] = {"method", KD_FIELD_TEXT},
-			[FIELD_URL] = {"url", KD_FIELD_TEXT},
-			[FIELD_VERSION] = {"version", KD_FIELD_HEX16},
+			[FIELD_HOST] = {.name = "host", .kind = KD_FIELD_TEXT},
+			[FIELD_METHOD] = {.name = "method", .kind = KD_FIELD_TEXT},
+			[FIELD_URL] = {.name = "url", .kind = KD_FIELD_TEXT},
+			[FIELD_VERSION] = {.name = "version",
+				.kind = KD_FIELD_HEX16,
+				.words = "1.0=0x0100|1.1=0x0101"},
 		},
 	.reasons =
 		{

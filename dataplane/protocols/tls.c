@@ -23,6 +23,8 @@
 #define CIPHERTEXT_MAX (16384 + 2048) /* RFC 5246 6.2.3, the larger of the versions */
 #define HELLO_CLIENT 1
 
+#define VERSIONS "1.0=0x0301|1.1=0x0302|1.2=0x0303|1.3=0x0304"
+
 #define EXT_SERVER_NAME 0
 #define EXT_ALPN 16
 #define EXT_SUPPORTED_VERSIONS 43
@@ -244,11 +246,15 @@ const struct kd_protocol kd_protocol_tls = {
 	.budget_bytes = RECORD_HEADER + PLAINTEXT_MAX,
 	.fields =
 		{
-			[FIELD_SNI] = {"sni", KD_FIELD_TEXT},
-			[FIELD_VERSION] = {"version", KD_FIELD_HEX16},
-			[FIELD_ALPN] = {"alpn", KD_FIELD_LIST8},
-			[FIELD_EXTENSIONS] = {"extensions", KD_FIELD_LIST_U16},
-			[FIELD_LEGACY_VERSION] = {"legacy_version", KD_FIELD_HEX16},
+			[FIELD_SNI] = {.name = "sni", .kind = KD_FIELD_TEXT},
+			[FIELD_VERSION] = {.name = "version", .kind = KD_FIELD_HEX16, .words = VERSIONS},
+			[FIELD_ALPN] = {.name = "alpn", .kind = KD_FIELD_LIST8},
+			[FIELD_EXTENSIONS] = {.name = "extensions",
+				.kind = KD_FIELD_LIST_U16,
+				.term = "tls_extension"},
+			[FIELD_LEGACY_VERSION] = {.name = "legacy_version",
+				.kind = KD_FIELD_HEX16,
+				.words = VERSIONS},
 		},
 	.reasons =
 		{

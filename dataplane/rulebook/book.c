@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Loads a whole rulebook: all files, then claims, signatures, rules and settings in that order, because the
- * later ones name the earlier. It does not stop at an error: a user wants all of them.
+ * Loads a whole rulebook: all files, then one kind of entry after the other, because the later ones name the
+ * earlier. It does not stop at an error: a user wants all of them. Answers which entries a query has in
+ * force, and what is to be said of a query.
  */
 #include "rulebook/book.h"
 
+#include "rulebook/bib.h"
 #include "rulebook/claims.h"
+#include "rulebook/place.h"
 #include "rulebook/schema.h"
 #include "rulebook/source.h"
 
@@ -82,11 +85,17 @@ static void coverage(struct kd_book *book, const config_setting_t *root)
 static void read_all(struct kd_book *book, struct kd_source *list)
 {
 	static const struct kd_key keys[] = {{"rules", KD_TYPE_GROUPS, false},
-		{"settings", KD_TYPE_GROUPS, false}, {"claims", KD_TYPE_GROUPS, false},
-		{"signatures", KD_TYPE_GROUPS, false}, {"coverage", KD_TYPE_GROUP, false}, {NULL, 0, false}};
-	static void (*const readers[])(struct kd_book *, const config_setting_t *) = {
-		kd_claims_read, kd_signatures_read, kd_rules_read, kd_settings_read, coverage};
+		{"settings", KD_TYPE_GROUPS, false}, {"knobs", KD_TYPE_GROUPS, false},
+		{"boxes", KD_TYPE_GROUPS, false}, {"paths", KD_TYPE_GROUPS, false},
+		{"isps", KD_TYPE_GROUPS, false}, {"regions", KD_TYPE_GROUPS, false},
+		{"states", KD_TYPE_GROUPS, false}, {"tags", KD_TYPE_GROUP, false},
+		{"claims", KD_TYPE_GROUPS, false}, {"signatures", KD_TYPE_GROUPS, false},
+		{"coverage", KD_TYPE_GROUP, false}, {NULL, 0, false}};
+	static void (*const readers[])(struct kd_book *, const config_setting_t *) = {kd_claims_read,
+		kd_places_read, kd_boxes_read, kd_paths_read, kd_tags_read, kd_signatures_read,
+		kd_settings_read, kd_knobs_read, kd_rules_read, coverage};
 
+	kd_bib_read(book);
 	for (struct kd_source *s = list; s != NULL; s = s->next) {
 		book->reading = s->path;
 		kd_schema_check(book, config_root_setting(&s->config), keys);
@@ -102,6 +111,12 @@ static void read_all(struct kd_book *book, struct kd_source *list)
 
 int kd_book_load(struct kd_book **ret, const char *dir, const char *file, struct kd_diags *diags)
 {
+	return kd_book_load_cached(ret, dir, file, NULL, diags);
+}
+
+int kd_book_load_cached(
+	struct kd_book **ret, const char *dir, const char *file, const char *cache, struct kd_diags *diags)
+{
 	struct kd_book *book = calloc(1, sizeof(*book));
 	struct kd_source *list = NULL;
 
@@ -115,6 +130,7 @@ int kd_book_load(struct kd_book **ret, const char *dir, const char *file, struct
 	book->diags = diags;
 	book->dir = kd_schema_keep(book, dir);
 	book->own = file != NULL ? kd_schema_keep(book, file) : NULL;
+	book->cache = cache != NULL ? kd_schema_keep(book, cache) : NULL;
 	if (!book->no_memory)
 		sources(book, &list);
 	if (!book->no_memory)
@@ -138,12 +154,54 @@ void kd_book_free(struct kd_book *book)
 	free(book);
 }
 
-bool kd_book_in_force(const struct kd_book *book, const struct kd_scope *scope, const struct kd_query *query)
+/* An end of a scope: what is written, or the day a sampled box drew for it. */
+static int32_t end_of(const struct kd_dates *dates, const char *draw, const struct kd_query *query)
+{
+	const struct kd_sample sample = {.seed = query->seed, .number = query->sample};
+
+	if (query->sample == 0 || draw == NULL || dates->first == dates->last)
+		return dates->last;
+	return kd_sample_day(&sample, draw, dates);
+}
+
+/* mask 0: not limited. index: from 1, 0 = the query names none. */
+static bool among(uint64_t mask, unsigned int index)
+{
+	return mask == 0 || (index > 0 && (mask >> (index - 1) & 1) != 0);
+}
+
+/* Whether the box that the query is about is one of the mask's. */
+static bool among_boxes(const struct kd_book *book, uint64_t mask, const struct kd_query *query)
+{
+	struct kd_path_boxes path;
+
+	if (mask == 0)
+		return true;
+	kd_path_of(book, query, &path);
+	for (unsigned int i = 0; i < book->nboxes && query->box < path.n; i++)
+		if (path.box[query->box] == &book->boxes[i])
+			return (mask >> i & 1) != 0;
+	return false;
+}
+
+bool kd_book_in_force(const struct kd_book *book, const struct kd_scope *scope, const char *draw,
+	const struct kd_query *query)
 {
 	if (book->own != NULL || query == NULL)
 		return true;
-	return scope->since <= query->day && query->day < scope->until &&
-	       (scope->networks >> query->network & 1) != 0;
+	return end_of(&scope->since, draw, query) <= query->day &&
+	       query->day < end_of(&scope->until, draw, query) &&
+	       (scope->networks >> query->network & 1) != 0 && among(scope->isps, query->isp) &&
+	       among(scope->regions, query->region) && among(scope->states, query->state) &&
+	       among_boxes(book, scope->boxes, query);
+}
+
+unsigned int kd_book_rule_find(const struct kd_book *book, const char *id)
+{
+	for (unsigned int i = 0; i < book->nrules; i++)
+		if (strcmp(book->rules[i].id, id) == 0)
+			return i + 1;
+	return 0;
 }
 
 /* What passes on a day nobody described is the one wrong answer that looks like good news. */
@@ -168,18 +226,74 @@ static void warn_of_day(const struct kd_book *book, const char *profile, int32_t
 		until);
 }
 
+static void warn_of_state(const struct kd_book *book, const char *profile, const struct kd_query *query)
+{
+	const struct kd_place *state = &book->states[query->state - 1];
+	bool early = query->day < state->scope.since.last;
+	struct kd_query plain = *query;
+
+	plain.sample = 0;
+	if (kd_book_in_force(book, &state->scope, NULL, &plain))
+		return;
+	kd_diag(book->diags, KD_DIAG_WARNING, NULL, 0, profile,
+		"its rules have dates of their own: there may be none on that day",
+		"the state \"%.80s\" was %s %s", state->id, early ? "first seen" : "gone by",
+		early ? state->scope.since_text : state->scope.until_text);
+}
+
+static void warn_of_network(const struct kd_book *book, const char *profile, const struct kd_query *query)
+{
+	const struct kd_place *isp = &book->isps[query->isp - 1];
+	const char *known = "";
+
+	if ((isp->networks >> query->network & 1) != 0)
+		return;
+	for (unsigned int i = 0; i < KD_NETWORK_COUNT && known != NULL; i++)
+		if ((isp->networks >> i & 1) != 0)
+			known = kd_arena_printf(book->arena, "%s%s%s", known,
+				known[0] != '\0' ? ", " : "known: ", kd_network_name(i));
+	kd_diag(book->diags, KD_DIAG_WARNING, NULL, 0, profile, known,
+		"ISP \"%.80s\" is not known to run a %s network", isp->id, kd_network_name(query->network));
+}
+
+/* Ids of places, for one query; NULL: no memory. The arena keeps them. */
+static const char *const *ids_of(const struct kd_book *book, const struct kd_place *places, unsigned int n)
+{
+	const char **ids = kd_arena_alloc(book->arena, (n + 1) * sizeof(*ids));
+
+	for (unsigned int i = 0; ids != NULL && i < n; i++)
+		ids[i] = places[i].id;
+	return ids;
+}
+
 char *kd_book_query(const struct kd_book *book, const char *profile, struct kd_query *query)
 {
-	char day[KD_DAY_TEXT], name[64];
+	struct kd_query_words words = {.isps = ids_of(book, book->isps, book->nisps),
+		.regions = ids_of(book, book->regions, book->nregions),
+		.states = ids_of(book, book->states, book->nstates),
+		.nisps = book->nisps,
+		.nregions = book->nregions,
+		.nstates = book->nstates};
 	struct kd_fault fault;
+	char *name;
 
-	if (kd_query_parse(query, profile, strlen(profile), &fault) < 0) {
+	if (words.isps == NULL || words.regions == NULL || words.states == NULL)
+		goto no_memory;
+	if (kd_query_parse(query, &words, profile, strlen(profile), &fault) < 0) {
 		kd_diag(book->diags, KD_DIAG_ERROR, NULL, 0, profile,
 			fault.hint[0] != '\0' ? fault.hint : NULL, "%s", fault.message);
 		return NULL;
 	}
-	kd_day_text(day, query->day);
+	name = kd_query_text(query, &words);
+	if (name == NULL)
+		goto no_memory;
 	warn_of_day(book, profile, query->day);
-	snprintf(name, sizeof(name), "tspu@%s/%s", day, kd_network_name(query->network));
-	return strdup(name);
+	if (query->state > 0)
+		warn_of_state(book, profile, query);
+	if (query->isp > 0)
+		warn_of_network(book, profile, query);
+	return name;
+no_memory:
+	kd_diag(book->diags, KD_DIAG_ERROR, NULL, 0, profile, NULL, "out of memory");
+	return NULL;
 }

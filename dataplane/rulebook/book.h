@@ -15,6 +15,14 @@
 #include "rulebook/diag.h"
 #include "rulebook/policy.h"
 #include "rulebook/query.h"
+#include "rulebook/sample.h"
+#include "rulebook/units.h"
+
+struct kd_when;
+struct kd_list;
+struct kd_prefix;
+struct kd_address_term;
+struct kd_bib;
 
 struct kd_at {
 	const char *file;
@@ -46,6 +54,7 @@ struct kd_name {
 	const char *host; /* plain: the name without its mark; NULL = pattern */
 	const char *expr; /* pattern: expression over the whole name */
 	uint8_t what;	  /* plain: KD_NAME_SELF | KD_NAME_BELOW */
+	bool converted;	  /* plain: it was not written in ASCII */
 };
 
 /* Sorted by text, no doubles. */
@@ -54,39 +63,146 @@ struct kd_name_list {
 	unsigned int count;
 };
 
+/* Dates and places an entry is limited to. Masks are of the book's arrays; 0 = not limited (networks: all
+ * bits). */
 struct kd_scope {
 	const char *since_text, *until_text; /* as written; NULL = open */
-	int32_t since, until; /* last day of what was written; INT32_MIN, INT32_MAX when open */
-	uint32_t networks;    /* bit per enum kd_network; all by default */
+	struct kd_dates since, until;	     /* INT32_MIN / INT32_MAX twice when open */
+	uint32_t networks;		     /* bit per enum kd_network */
+	uint64_t isps, regions, states, boxes;
+};
+
+#define KD_PLACES_MAX 64
+#define KD_BOXES_MAX 8
+
+/* An ISP, region or state. */
+struct kd_place {
+	struct kd_at at;
+	const char *id, *title;
+	uint32_t networks;     /* ISP: those it runs */
+	struct kd_scope scope; /* state: when it was seen */
+	struct kd_evidence evidence;
+};
+
+struct kd_book_box {
+	struct kd_at at;
+	const char *id, *title;
+	uint8_t sees;	    /* enum kd_sees */
+	uint8_t phases;	    /* bit per enum kd_phase it evaluates */
+	uint64_t protocols; /* UINT64_MAX = all */
+	struct kd_evidence evidence;
+};
+
+struct kd_book_path {
+	struct kd_at at;
+	const char *id;
+	struct kd_scope scope;
+	uint8_t boxes[KD_BOXES_MAX];
+	unsigned int nboxes;
+	const char *pending;
+	struct kd_evidence evidence;
+};
+
+struct kd_book_tag {
+	struct kd_at at;
+	const char *id, *title;
+	struct kd_prefix *lab;
+	unsigned int nlab;
+	const struct kd_list *real; /* NULL = none */
+	struct kd_evidence evidence;
+};
+
+/* A number with its range as a rule writes it. */
+struct kd_book_number {
+	const char *key;  /* its aspect for draws: "residual.time", "then.rate" */
+	const char *text; /* as written; NULL = not given or wrong */
+	uint8_t kind;	  /* enum kd_unit_kind */
+	uint8_t size;	  /* of an option in params: 4 or 8; 0 = no option */
+	uint8_t offset;
+	struct kd_number n;
+};
+
+/* Things a rule, knob or path uses that do not exist yet. */
+struct kd_needs {
+	const char **what;
+	unsigned int n;
+	bool inert; /* one of them makes a rule do nothing */
+};
+
+struct kd_miss {
+	struct kd_book_number value;
+	struct kd_scope scope;
+};
+
+struct kd_residual {
+	bool given;
+	const char *key;  /* "4-tuple" ... */
+	const char *whom; /* client, subscriber, everyone */
+	const char *restart;
+	uint8_t protocols; /* KD_TRANSPORT_*; 0 = all */
+	struct kd_book_number time, publish_after;
 };
 
 struct kd_book_rule {
 	struct kd_at at;
-	const char *id;
+	const char *id, *title;
+	const char *draw; /* name of its draws: "rule:ID" or what it says */
 	struct kd_scope scope;
 	uint8_t phase;
-	uint8_t opened_from, from;
-	uint64_t protocols;
-	const char *name_key; /* "sni"; NULL = no name term */
-	struct kd_name_list names;
-	uint16_t signature; /* 1-based; 0 = none */
-	const char *mechanism;
-	int mechanism_index; /* below 0: pending or unknown */
-	const char *then;    /* " form=rewrite direction=to-inside": every option, defaults too */
-	const char *pending;
-	uint8_t params[KD_MECH_PARAMS];
-	const char *residual_text, *miss_text; /* as written; NULL = none */
-	uint64_t residual_ns, miss;
-	bool numbers, unranged; /* it states numbers; one of them has no range */
-	bool broken;		/* something was wrong with it: draw no conclusions */
+	bool deny;		     /* default = "deny" */
+	uint8_t closes;		     /* an allow */
+	struct kd_when *when;	     /* NULL = everything */
+	const struct kd_when *count; /* its count term; NULL = none */
+	const char *mechanism;	     /* NULL: allows or only observes */
+	int mechanism_index;	     /* below 0: pending, unknown or none */
+	const char *then; /* " form=rewrite direction=to-inside": every option, defaults too, then what the
+			     rule adds: " after.packets=..." */
+	uint8_t params[KD_MECH_PARAMS]; /* with default numbers; numbers[] with size != 0 go over it */
+	struct kd_residual residual;
+	struct kd_miss *misses; /* first in force; none = 0 */
+	unsigned int nmisses;
+	struct kd_book_number share; /* text NULL = all nodes */
+	const char *other;	     /* else: rule id; NULL = none */
+	struct kd_at other_at;
+	struct kd_book_number *numbers; /* every number it states, the ones above too */
+	unsigned int nnumbers;
+	struct kd_needs needs;
+	const char *pending;	       /* as written, joined with ", "; NULL = nothing */
+	struct kd_book_rule *variants; /* whole rules: what a variant does not say is the rule's own */
+	uint32_t *weights;
+	const char **variant_names;
+	unsigned int nvariants;
+	bool numbers_given, unranged; /* it states numbers; one of them has no range */
+	bool broken;		      /* something was wrong with it: draw no conclusions */
 	struct kd_evidence evidence;
 };
 
 struct kd_book_setting {
 	struct kd_at at;
-	unsigned int key; /* index into KD_SETTINGS */
-	const char *text;
-	uint64_t value;
+	unsigned int key; /* index into KD_SETTINGS; KD_SETTING_ANNOUNCED = pending, see name */
+	const char *name;
+	const char *draw;
+	struct kd_book_number *values; /* variants; one when there are none */
+	uint32_t *weights;
+	unsigned int nvalues;
+	const char *pending;
+	struct kd_scope scope;
+	struct kd_evidence evidence;
+};
+
+#define KD_SETTING_ANNOUNCED UINT32_MAX
+
+struct kd_book_knob {
+	struct kd_at at;
+	const char *name;
+	const char *draw;
+	const char **values; /* variants; one when there are none */
+	uint32_t *weights;
+	unsigned int nvalues;
+	struct kd_book_number share; /* text NULL = all nodes */
+	uint64_t protocols;	     /* 0 = any */
+	struct kd_address_term *to;  /* NULL = any */
+	const char *pending;
 	struct kd_scope scope;
 	struct kd_evidence evidence;
 };
@@ -99,11 +215,8 @@ struct kd_book_signature {
 	struct kd_evidence evidence;
 };
 
-struct kd_list_file {
-	const char *name;
-	struct kd_name_list names; /* in file order here */
-};
-
+struct kd_list;
+struct kd_source_key;
 /* Up to which day the rulebook claims to be whole, and what it lacks after it. */
 struct kd_coverage {
 	struct kd_at at; /* file NULL: nobody said */
@@ -119,15 +232,24 @@ struct kd_book {
 	const char *own; /* the user's own file: no dates or evidence asked for; NULL = the rulebook of dir */
 	const char *reading; /* file in hand */
 	bool no_memory;
+	const char *cache; /* folder of compiled matchers; NULL = none. With one, long lists wait with their
+			      lines */
 	unsigned int ignored; /* bit per key without effect in a user's own file that was said */
 	struct kd_coverage coverage;
 	struct kd_claim *claims;
+	struct kd_bib *bib; /* sources.bib; NULL = there is none */
+	struct kd_place *isps, *regions, *states;
+	struct kd_book_box *boxes;
+	struct kd_book_path *paths;
+	struct kd_book_tag *tags;
 	struct kd_book_signature *signatures;
 	struct kd_book_setting *settings;
+	struct kd_book_knob *knobs;
 	struct kd_book_rule *rules; /* in order of file and place */
-	struct kd_list_file *lists;
+	struct kd_list **lists;
 	struct kd_at *cuts; /* integers that libconfig cut to 32 bits; said already */
-	unsigned int nclaims, nsignatures, nsettings, nrules, nlists, ncuts;
+	unsigned int nclaims, nisps, nregions, nstates, nboxes, npaths, ntags, nsignatures, nsettings, nknobs,
+		nrules, nlists, ncuts;
 };
 
 /*
@@ -135,14 +257,24 @@ struct kd_book {
  * diags, errors among them are the caller's to notice. -ENOMEM is the only failure; then *ret is untouched.
  */
 int kd_book_load(struct kd_book **ret, const char *dir, const char *file, struct kd_diags *diags);
+/* The same for a policy whose matchers may come from the folder `cache`; what is wrong with long lists is
+ * then said when they are compiled, and not again. NULL = no cache. */
+int kd_book_load_cached(
+	struct kd_book **ret, const char *dir, const char *file, const char *cache, struct kd_diags *diags);
 void kd_book_free(struct kd_book *book);
 
-/* In force on that day and network; everything is, in a user's own file. */
-bool kd_book_in_force(const struct kd_book *book, const struct kd_scope *scope, const struct kd_query *query);
+/* In force on that day and place; everything is, in a user's own file or for NULL. `draw` names the draws of
+ * its dates in a sampled box. */
+bool kd_book_in_force(const struct kd_book *book, const struct kd_scope *scope, const char *draw,
+	const struct kd_query *query);
+/* The rule's variant that a query takes; the rule itself when it has none. */
+const struct kd_book_rule *kd_book_variant(
+	const struct kd_book *book, const struct kd_book_rule *rule, const struct kd_query *query);
 
 /*
- * Answers a profile name with @: fills *query and returns the canonical name, a heap string; NULL with a
- * diagnostic. A day that the rulebook does not cover, or after the newest claim, gets one warning.
+ * Answers a profile name with @: fills *query, but for seed and box, and returns the canonical name, a heap
+ * string; NULL with a diagnostic. A day that the rulebook does not cover, or after the newest claim, gets one
+ * warning; a state asked for on a day that it was not seen, and a network that an ISP does not run, too.
  */
 char *kd_book_query(const struct kd_book *book, const char *profile, struct kd_query *query);
 
@@ -150,8 +282,13 @@ char *kd_book_query(const struct kd_book *book, const char *profile, struct kd_q
 int32_t kd_book_newest(const struct kd_book *book);
 const struct kd_claim *kd_book_claim(const struct kd_book *book, const char *id, size_t len);
 
-/* Picks, sorts, compiles. `profile` is the canonical name. Errors go to book->diags; -EINVAL or -ENOMEM. */
+/* The index+1 of a rule, tag, ... by id; 0 = none. */
+unsigned int kd_book_rule_find(const struct kd_book *book, const char *id);
+const struct kd_book_tag *kd_book_tag_find(const struct kd_book *book, const char *id);
+
+/* Picks, sorts, compiles. `profile` is the canonical name; `real`: real prefixes of tags too. Errors go to
+ * book->diags; -EINVAL or -ENOMEM. */
 int kd_book_compile(struct kd_policy **ret, const struct kd_book *book, const struct kd_query *query,
-	const char *profile, const char *const *set);
+	const char *profile, const char *const *set, bool real);
 
 #endif

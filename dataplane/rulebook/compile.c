@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * From the book and a query to the policy that engines read: picks the rules in force, puts them in order of
- * phase and place, gives equal name terms one set, builds the matchers and the hash. Everything was checked
- * before; what can go wrong here is memory and the size of things.
+ * From the book and a query to the policy that engines read: picks the rules in force for the query's box,
+ * puts them in order of phase and place, draws their numbers, has their `when` lowered and the matchers
+ * built. Rules were checked before; what can go wrong here is memory and the size of things.
  */
-#include "rulebook/book.h"
 #include "rulebook/fingerprint.h"
+#include "rulebook/lower.h"
+#include "rulebook/place.h"
 #include "rulebook/setting.h"
-#include "rulebook/term.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -17,9 +17,8 @@ struct work {
 	const struct kd_book *book;
 	struct kd_policy *policy;
 	struct kd_arena *arena;
-	const struct kd_book_rule **picked; /* [1..nrules] */
-	const struct kd_name_list *sets[KD_NAME_SETS];
-	unsigned int nsets; /* sets 1..nsets are in use */
+	struct kd_sets *sets;
+	struct kd_picked picked;
 	bool no_memory;
 };
 
@@ -35,153 +34,184 @@ static const char *keep(struct work *w, const char *text)
 	return copy;
 }
 
-static int pick(struct work *w, const struct kd_query *query)
+static int choose_box(struct work *w)
+{
+	const struct kd_query *query = w->picked.query;
+	unsigned int number = query != NULL ? query->box : 0;
+	struct kd_box *box = &w->policy->box;
+	struct kd_path_boxes path;
+
+	kd_path_of(w->book, query, &path);
+	if (number >= path.n) {
+		kd_diag(w->book->diags, KD_DIAG_ERROR, NULL, 0, w->policy->profile, NULL,
+			"there is no box %u on its path, which has %u", number + 1, path.n);
+		return -EINVAL;
+	}
+	w->picked.box = path.box[number];
+	box->id = keep(w, w->picked.box->id);
+	box->sees = w->picked.box->sees;
+	box->number = (uint8_t)number;
+	box->of = (uint8_t)path.n;
+	box->protocols = w->picked.box->protocols;
+	return w->no_memory ? -ENOMEM : 0;
+}
+
+static void pick_rule(struct work *w, const struct kd_book_rule *rule, struct kd_picked_rule *ret)
+{
+	ret->rule = rule;
+	ret->body = kd_book_variant(w->book, rule, w->picked.query);
+	for (unsigned int i = 0; i < ret->body->nmisses && ret->miss == NULL; i++)
+		if (kd_book_in_force(w->book, &ret->body->misses[i].scope, rule->draw, w->picked.query))
+			ret->miss = &ret->body->misses[i];
+}
+
+static int pick(struct work *w)
 {
 	const struct kd_book *book = w->book;
 	uint32_t n = 0;
 
-	w->picked = kd_arena_alloc(w->arena, (book->nrules + 1) * sizeof(*w->picked));
-	if (w->picked == NULL)
+	w->picked.rules = kd_arena_alloc(w->arena, (book->nrules + 1) * sizeof(*w->picked.rules));
+	if (w->picked.rules == NULL)
 		return -ENOMEM;
 	for (unsigned int phase = 0; phase < KD_PHASE_COUNT; phase++) {
 		w->policy->phase_first[phase] = n + 1;
-		for (unsigned int i = 0; i < book->nrules; i++)
-			if (book->rules[i].phase == phase &&
-				kd_book_in_force(book, &book->rules[i].scope, query))
-				w->picked[++n] = &book->rules[i];
+		if ((w->picked.box->phases >> phase & 1) == 0)
+			continue;
+		for (unsigned int i = 0; i < book->nrules; i++) {
+			const struct kd_book_rule *r = &book->rules[i];
+
+			if (r->phase == phase && kd_book_in_force(book, &r->scope, r->draw, w->picked.query))
+				pick_rule(w, r, &w->picked.rules[++n]);
+		}
 	}
 	w->policy->phase_first[KD_PHASE_COUNT] = n + 1;
 	w->policy->nrules = n;
 	if (n > KD_RULES_MAX) {
-		kd_diag(book->diags, KD_DIAG_ERROR, NULL, 0, w->policy->profile, NULL,
+		const struct kd_at *at = &w->picked.rules[KD_RULES_MAX + 1].rule->at;
+
+		kd_diag(book->diags, KD_DIAG_ERROR, at->file, at->line, at->path, NULL,
 			"%u rules in force, %d at most", n, KD_RULES_MAX);
 		return -EINVAL;
 	}
 	return 0;
 }
 
-/* The set of a name term: rules that name the same share it. 0: no more sets. */
-static uint16_t set_of(struct work *w, const struct kd_book_rule *r)
+static uint64_t number(const struct work *w, const struct kd_book_rule *rule, const struct kd_book_number *n)
 {
-	for (unsigned int i = 1; i <= w->nsets; i++)
-		if (kd_term_same(w->sets[i], &r->names))
-			return (uint16_t)i;
-	if (w->nsets + 1 >= KD_NAME_SETS) {
-		kd_diag(w->book->diags, KD_DIAG_ERROR, r->at.file, r->at.line, r->at.path, NULL,
-			"more than %d different name terms in force at once", KD_NAME_SETS - 1);
-		return 0;
+	return kd_sample_number(&w->picked.sample, rule->draw, n->key, &n->n);
+}
+
+/* Numbers of the mechanism's settings go over the block of defaults. */
+static void params(const struct work *w, const struct kd_picked_rule *p, uint8_t *ret)
+{
+	memcpy(ret, p->body->params, KD_MECH_PARAMS);
+	for (unsigned int i = 0; i < p->body->nnumbers; i++) {
+		const struct kd_book_number *n = &p->body->numbers[i];
+		uint64_t value;
+		uint32_t narrow;
+
+		if (n->size == 0 || n->text == NULL || n->offset + n->size > KD_MECH_PARAMS)
+			continue;
+		value = number(w, p->rule, n);
+		narrow = (uint32_t)value;
+		if (n->size == sizeof(narrow))
+			memcpy(ret + n->offset, &narrow, sizeof(narrow));
+		else if (n->size == sizeof(value))
+			memcpy(ret + n->offset, &value, sizeof(value));
 	}
-	w->sets[++w->nsets] = &r->names;
-	return (uint16_t)w->nsets;
+}
+
+static void rule(struct work *w, const struct kd_picked_rule *p, struct kd_rule *r)
+{
+	const struct kd_book_rule *b = p->body;
+	bool acts = b->mechanism != NULL && b->mechanism_index >= 0;
+
+	r->id = keep(w, p->rule->id);
+	r->file = keep(w, p->rule->at.file);
+	r->line = p->rule->at.line;
+	r->since = keep(w, p->rule->scope.since_text);
+	r->until = keep(w, p->rule->scope.until_text);
+	r->phase = p->rule->phase;
+	r->mechanism = acts ? (uint8_t)b->mechanism_index : KD_MECHANISM_NONE;
+	r->closes = b->closes;
+	r->inert = b->needs.inert || (b->mechanism != NULL && !acts);
+	r->pending = keep(w, b->pending);
+	r->first_term = KD_TERM_TRUE;
+	r->presence = b->share.text != NULL ? number(w, p->rule, &b->share) : UINT64_MAX;
+	if (b->residual.given && b->residual.time.text != NULL)
+		r->residual_ns = number(w, p->rule, &b->residual.time);
+	if (p->miss != NULL && p->miss->value.text != NULL)
+		r->miss = number(w, p->rule, &p->miss->value);
+	params(w, p, r->params);
+	for (unsigned int i = 0; i < KD_PART_COUNT; i++) {
+		r->claims[i] = keep(w, b->evidence.claims[i]);
+		r->grade[i] = b->evidence.grade[i];
+	}
 }
 
 static int rules(struct work *w)
 {
-	struct kd_rule *out = kd_arena_alloc(w->arena, ((size_t)w->policy->nrules + 1) * sizeof(*out));
+	struct kd_policy *policy = w->policy;
+	struct kd_lower lower = {
+		.book = w->book, .policy = policy, .sets = w->sets, .sample = w->picked.sample};
+	int rc = 0;
 
-	if (out == NULL)
+	policy->rules = kd_arena_alloc(w->arena, ((size_t)policy->nrules + 1) * sizeof(*policy->rules));
+	if (policy->rules == NULL)
 		return -ENOMEM;
-	for (uint32_t i = 1; i <= w->policy->nrules; i++) {
-		const struct kd_book_rule *b = w->picked[i];
-		struct kd_rule *r = &out[i];
-
-		r->id = keep(w, b->id);
-		r->file = keep(w, b->at.file);
-		r->line = b->at.line;
-		r->since = keep(w, b->scope.since_text);
-		r->until = keep(w, b->scope.until_text);
-		r->phase = b->phase;
-		r->opened_from = b->opened_from;
-		r->from = b->from;
-		r->mechanism = b->mechanism_index >= 0 ? (uint8_t)b->mechanism_index : 0;
-		r->pending = keep(w, b->pending);
-		r->protocols = b->protocols;
-		r->signature = b->signature;
-		r->residual_ns = b->residual_ns;
-		r->miss = b->miss;
-		memcpy(r->params, b->params, sizeof(r->params));
-		for (unsigned int p = 0; p < KD_PART_COUNT; p++) {
-			r->claims[p] = keep(w, b->evidence.claims[p]);
-			r->grade[p] = b->evidence.grade[p];
-		}
-		if (b->name_key == NULL)
-			continue;
-		r->name_set = set_of(w, b);
-		if (r->name_set == 0)
-			return -EINVAL;
-	}
-	w->policy->rules = out;
-	return w->no_memory ? -ENOMEM : 0;
-}
-
-static int plain_names(struct work *w)
-{
-	struct kd_names_builder *builder = kd_names_builder_new();
-	unsigned int n = 0;
-	int rc;
-
-	if (builder == NULL)
+	for (uint32_t i = 1; i <= policy->nrules; i++)
+		rule(w, &w->picked.rules[i], &policy->rules[i]);
+	if (w->no_memory)
 		return -ENOMEM;
-	for (unsigned int set = 1; set <= w->nsets; set++) {
-		for (unsigned int i = 0; i < w->sets[set]->count; i++) {
-			const struct kd_name *name = &w->sets[set]->names[i];
+	for (uint32_t i = 1; i <= policy->nrules && rc == 0; i++) {
+		const struct kd_picked_rule *p = &w->picked.rules[i];
 
-			if (name->host == NULL)
-				continue;
-			rc = kd_names_add(builder, name->host, strlen(name->host), name->what, set);
-			if (rc < 0)
-				goto fail;
-			n++;
-		}
+		if (p->body->other != NULL)
+			policy->rules[i].other = kd_policy_rule_find(policy, p->body->other);
+		rc = kd_lower_when(&lower, p->body, p->rule->draw, (uint16_t)i);
 	}
-	if (n > 0)
-		return kd_names_build(&w->policy->names, builder);
-	rc = 0;
-fail:;
-	struct kd_names *unused = NULL;
-
-	/* There is no other way to free a builder than to build it. */
-	if (kd_names_build(&unused, builder) == 0)
-		kd_names_free(unused);
 	return rc;
 }
 
-static int patterns_of(struct work *w, struct kd_patterns **ret, unsigned int kind, const char *const *exprs,
-	const uint16_t *ids, unsigned int n)
+static int knob(struct work *w, const struct kd_book_knob *b)
 {
-	unsigned int bad = 0;
-	char *why = NULL;
-	int rc;
+	const struct kd_sample *sample = &w->picked.sample;
+	struct kd_knob k = {.name = keep(w, b->name), .share = UINT64_MAX, .protocols = b->protocols};
+	struct kd_policy *policy = w->policy;
+	unsigned int value = 0;
 
-	if (n == 0)
-		return 0;
-	rc = kd_patterns_new(ret, kind, exprs, ids, n, &bad, &why);
-	if (rc == -EINVAL)
-		kd_diag(w->book->diags, KD_DIAG_ERROR, NULL, 0, w->policy->profile, why,
-			"\"%.80s\" does not compile", bad < n ? exprs[bad] : "?");
-	free(why);
-	return rc;
+	if (b->nvalues > 1)
+		value = kd_sample_variant(sample, b->draw, b->weights, b->nvalues);
+	if (b->nvalues > 0)
+		k.value = keep(w, b->values[value]);
+	if (b->share.text != NULL)
+		k.share = kd_sample_number(sample, b->draw, b->share.key, &b->share.n);
+	if (b->to != NULL) {
+		int rc = kd_sets_addresses(w->sets, b->to, &b->at, &k.to_set);
+
+		if (rc < 0)
+			return rc;
+	}
+	policy->knobs = kd_arena_grow(w->arena, policy->knobs, policy->nknobs, sizeof(k));
+	w->picked.knobs = kd_arena_grow(w->arena, w->picked.knobs, policy->nknobs, sizeof(b));
+	if (policy->knobs == NULL || w->picked.knobs == NULL || w->no_memory)
+		return -ENOMEM;
+	w->picked.knobs[policy->nknobs] = b;
+	policy->knobs[policy->nknobs++] = k;
+	return 0;
 }
 
-static int name_patterns(struct work *w)
+static int knobs(struct work *w)
 {
-	const char **exprs = NULL;
-	uint16_t *ids = NULL;
-	unsigned int n = 0;
+	int rc = 0;
 
-	for (unsigned int set = 1; set <= w->nsets; set++) {
-		for (unsigned int i = 0; i < w->sets[set]->count; i++) {
-			if (w->sets[set]->names[i].expr == NULL)
-				continue;
-			exprs = kd_arena_grow(w->arena, exprs, n, sizeof(*exprs));
-			ids = kd_arena_grow(w->arena, ids, n, sizeof(*ids));
-			if (exprs == NULL || ids == NULL)
-				return -ENOMEM;
-			exprs[n] = w->sets[set]->names[i].expr;
-			ids[n++] = (uint16_t)set;
-		}
+	for (unsigned int i = 0; i < w->book->nknobs && rc == 0; i++) {
+		const struct kd_book_knob *b = &w->book->knobs[i];
+
+		if (kd_book_in_force(w->book, &b->scope, b->draw, w->picked.query))
+			rc = knob(w, b);
 	}
-	return patterns_of(w, &w->policy->name_patterns, KD_PATTERN_NAMES, exprs, ids, n);
+	return rc;
 }
 
 static int signatures(struct work *w)
@@ -208,16 +238,36 @@ static int signatures(struct work *w)
 	w->policy->signature_ids = ids;
 	w->policy->signature_transports = transports;
 	w->policy->nsignatures = n;
-	return patterns_of(w, &w->policy->signatures, KD_PATTERN_PAYLOAD, exprs, numbers, compiled);
+	return kd_sets_patterns(book, &w->policy->signatures, KD_PATTERN_PAYLOAD, exprs, numbers, compiled,
+		w->policy->profile);
+}
+
+static int all_of(struct work *w)
+{
+	int (*const steps[])(struct work *) = {choose_box, pick, rules, knobs, signatures};
+	int rc = 0;
+
+	kd_settings_apply(w->book, w->picked.query, w->picked.set, &w->policy->settings);
+	for (unsigned int i = 0; i < sizeof(steps) / sizeof(steps[0]) && rc == 0; i++)
+		rc = steps[i](w);
+	if (rc == 0)
+		rc = kd_sets_build(w->sets);
+	if (rc == 0)
+		rc = kd_drawn_list(&w->picked, w->policy);
+	if (rc == 0)
+		rc = kd_fingerprint(w->policy->hash, &w->picked, w->policy);
+	return rc;
 }
 
 int kd_book_compile(struct kd_policy **ret, const struct kd_book *book, const struct kd_query *query,
-	const char *profile, const char *const *set)
+	const char *profile, const char *const *set, bool real)
 {
 	unsigned int errors = book->diags->errors;
 	struct kd_policy *policy = calloc(1, sizeof(*policy));
-	struct work w = {.book = book, .policy = policy};
-	int rc;
+	struct work w = {.book = book,
+		.policy = policy,
+		.picked = {.book = book, .query = query, .set = set, .sample = kd_sample_of(query)}};
+	int rc = -ENOMEM;
 
 	if (policy == NULL)
 		return -ENOMEM;
@@ -226,19 +276,11 @@ int kd_book_compile(struct kd_policy **ret, const struct kd_book *book, const st
 		free(policy);
 		return -ENOMEM;
 	}
+	w.sets = kd_sets_new(book, policy, real);
 	policy->profile = keep(&w, profile);
-	kd_settings_apply(book, query, set, &policy->settings);
-	rc = pick(&w, query);
-	if (rc == 0)
-		rc = rules(&w);
-	if (rc == 0)
-		rc = plain_names(&w);
-	if (rc == 0)
-		rc = name_patterns(&w);
-	if (rc == 0)
-		rc = signatures(&w);
-	if (rc == 0)
-		rc = kd_fingerprint(policy->hash, book, w.picked, policy);
+	if (w.sets != NULL && policy->profile != NULL)
+		rc = all_of(&w);
+	kd_sets_free(w.sets);
 	if (rc == 0 && book->diags->errors > errors)
 		rc = -EINVAL;
 	if (rc < 0) {

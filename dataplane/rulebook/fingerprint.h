@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The hash of a policy: two policies with the same hash do the same to every packet and say the same about
- * it. Files, lines and the profile's name do not count, so two days without a change between them hash alike.
+ * it. Files, lines and the profile's name do not count, so two days without a change between them hash alike;
+ * nor does whether real prefixes of tags were asked for, so a replay and a live run of a profile agree.
  */
 #ifndef KD_FINGERPRINT_H
 #define KD_FINGERPRINT_H
 
-#include "rulebook/book.h"
+#include "rulebook/picked.h"
 
-/* SHA-256 as lower-case hex over picked[1..policy->nrules], the signatures and the settings. -ENOMEM. */
-int kd_fingerprint(char ret[65], const struct kd_book *book, const struct kd_book_rule *const *picked,
-	const struct kd_policy *policy);
+/* SHA-256 as lower-case hex over what was picked, as drawn, the signatures and the settings. -ENOMEM. */
+int kd_fingerprint(char ret[65], const struct kd_picked *picked, const struct kd_policy *policy);
 
 #endif

@@ -1,17 +1,27 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * One row of a mechanism's table against one setting of a rule. What an option means is the mechanism's
- * business.
+ * business. A number that the rule states itself may be drawn anew for a sampled box, so it is kept with the
+ * place it has in the block.
  */
 #include "rulebook/option.h"
 
+#include "rulebook/announced.h"
+#include "rulebook/rule.h"
 #include "rulebook/units.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-static void append(struct kd_book *book, struct kd_book_rule *rule, const char *name, const char *value)
+/* What `then` may say beside the options of its mechanism; "allow" is there to be refused with a reason. */
+static const struct kd_key general[] = {{"after", KD_TYPE_GROUP, false}, {"share", KD_TYPE_STRING, false},
+	{"delay_before", KD_TYPE_STRING, false}, {"scope", KD_TYPE_STRING, false},
+	{"allow", KD_TYPE_STRINGS, false}};
+
+#define GENERAL (sizeof(general) / sizeof(general[0]))
+#define OPTIONS_MAX (KD_KEYS_MAX - GENERAL - 2)
+
+void kd_option_append(struct kd_book *book, struct kd_book_rule *rule, const char *name, const char *value)
 {
 	rule->then =
 		kd_arena_printf(book->arena, "%s %s=%s", rule->then != NULL ? rule->then : "", name, value);
@@ -19,42 +29,16 @@ static void append(struct kd_book *book, struct kd_book_rule *rule, const char *
 		book->no_memory = true;
 }
 
-bool kd_rule_number(struct kd_book *book, const config_setting_t *setting, unsigned int kind,
-	struct kd_book_rule *rule, uint64_t *ret)
+/* Puts the general keys behind keys[0..n), but for those that an option has the name of. */
+static void add_general(struct kd_key keys[KD_KEYS_MAX], unsigned int n)
 {
-	const char *text = config_setting_get_string(setting);
-	struct kd_fault fault;
-	struct kd_number n;
+	for (unsigned int i = 0; i < GENERAL; i++) {
+		unsigned int k = 0;
 
-	rule->numbers = true;
-	if (kd_units_parse(&n, kind, text, strlen(text), &fault) < 0) {
-		kd_schema_fault(book, setting, &fault);
-		rule->unranged = false; /* said once is enough */
-		return false;
-	}
-	if (!n.ranged)
-		rule->unranged = true;
-	*ret = n.value;
-	return true;
-}
-
-/* The text of a setting, an integer's digits included. */
-static const char *text_of(const config_setting_t *s, char *buf, size_t room)
-{
-	switch (config_setting_type(s)) {
-	case CONFIG_TYPE_STRING:
-		return config_setting_get_string(s);
-	case CONFIG_TYPE_INT:
-		snprintf(buf, room, "%d", config_setting_get_int(s));
-		return buf;
-	case CONFIG_TYPE_INT64:
-		snprintf(buf, room, "%lld", config_setting_get_int64(s));
-		return buf;
-	case CONFIG_TYPE_BOOL:
-		return config_setting_get_bool(s) ? "true" : "false";
-	default:
-		snprintf(buf, room, "%g", config_setting_get_float(s));
-		return buf;
+		while (k < n && strcmp(keys[k].name, general[i].name) != 0)
+			k++;
+		if (k == n)
+			keys[n++] = general[i];
 	}
 }
 
@@ -71,15 +55,16 @@ static int word_index(const char *words, const char *word)
 	return -1;
 }
 
-static void bounds(struct kd_book *book, const config_setting_t *at, const struct kd_option *o,
-	unsigned int kind, const char *text)
+static unsigned int unit_of(const struct kd_option *o)
 {
-	char lo[KD_UNITS_TEXT], hi[KD_UNITS_TEXT], hint[2 * KD_UNITS_TEXT + 32];
+	return o->kind == KD_OPTION_COUNT ? KD_UNIT_COUNT : KD_UNIT_DURATION;
+}
 
-	kd_units_text(lo, kind, o->min);
-	kd_units_text(hi, kind, o->max);
-	snprintf(hint, sizeof(hint), "expected %s to %s", lo, hi);
-	kd_schema_error(book, at, hint, "\"%.80s\" is out of range", text);
+static uint8_t size_of(const struct kd_option *o)
+{
+	if (o->kind == KD_OPTION_WORD)
+		return sizeof(uint8_t);
+	return o->kind == KD_OPTION_COUNT ? sizeof(uint32_t) : sizeof(uint64_t);
 }
 
 static void store(struct kd_book_rule *rule, const struct kd_option *o, uint64_t value)
@@ -95,40 +80,69 @@ static void store(struct kd_book_rule *rule, const struct kd_option *o, uint64_t
 		memcpy(rule->params + o->offset, &value, sizeof(value));
 }
 
-/* Reads one option; `at` is the place to blame, `given` whether the rule itself says it. */
-static void option(struct kd_book *book, const config_setting_t *at, bool given, const struct kd_option *o,
-	const char *text, struct kd_book_rule *rule)
+static bool in_bounds(struct kd_book *book, const config_setting_t *at, const struct kd_option *o,
+	const struct kd_number *n, const char *text)
 {
-	unsigned int kind = o->kind == KD_OPTION_COUNT ? KD_UNIT_COUNT : KD_UNIT_DURATION;
+	char lo[KD_UNITS_TEXT], hi[KD_UNITS_TEXT], hint[2 * KD_UNITS_TEXT + 32];
+
+	if (o->max == 0 || (n->lo >= o->min && n->hi <= o->max))
+		return true;
+	kd_units_text(lo, unit_of(o), o->min);
+	kd_units_text(hi, unit_of(o), o->max);
+	snprintf(hint, sizeof(hint), "expected %s to %s", lo, hi);
+	kd_schema_error(book, at, hint, "\"%.80s\" is out of range", text);
+	return false;
+}
+
+static void stated(
+	struct kd_book *book, const config_setting_t *s, const struct kd_option *o, struct kd_book_rule *rule)
+{
+	struct kd_book_number number;
+	char key[64];
+	int word;
+
+	if (o->kind == KD_OPTION_WORD) {
+		word = kd_schema_word(book, s, o->name, o->words);
+		if (word < 0)
+			return;
+		store(rule, o, (uint64_t)word);
+		kd_option_append(book, rule, o->name, config_setting_get_string(s));
+		return;
+	}
+	snprintf(key, sizeof(key), "then.%s", o->name);
+	if (!kd_rule_number(book, s, key, unit_of(o), rule, &number) ||
+		!in_bounds(book, s, o, &number.n, number.text))
+		return;
+	rule->numbers[rule->nnumbers - 1].size = size_of(o);
+	rule->numbers[rule->nnumbers - 1].offset = o->offset;
+	store(rule, o, number.n.value);
+	kd_option_append(book, rule, o->name, number.text);
+}
+
+static void by_default(struct kd_book *book, const config_setting_t *at, const struct kd_option *o,
+	struct kd_book_rule *rule)
+{
 	struct kd_fault fault;
 	struct kd_number n;
 	int word;
 
 	if (o->kind == KD_OPTION_WORD) {
-		word = word_index(o->words, text);
+		word = word_index(o->words, o->deflt);
 		if (word < 0) {
-			kd_schema_unknown(book, at, o->name, text, o->words);
+			kd_schema_unknown(book, at, o->name, o->deflt, o->words);
 			return;
 		}
 		store(rule, o, (uint64_t)word);
-		append(book, rule, o->name, text);
-		return;
+	} else {
+		if (kd_units_parse(&n, unit_of(o), o->deflt, strlen(o->deflt), &fault) < 0) {
+			kd_schema_fault(book, at, &fault);
+			return;
+		}
+		if (!in_bounds(book, at, o, &n, o->deflt))
+			return;
+		store(rule, o, n.value);
 	}
-	if (kd_units_parse(&n, kind, text, strlen(text), &fault) < 0) {
-		kd_schema_fault(book, at, &fault);
-		return;
-	}
-	if (o->max != 0 && (n.lo < o->min || n.hi > o->max)) {
-		bounds(book, at, o, kind, text);
-		return;
-	}
-	if (given) {
-		rule->numbers = true;
-		if (!n.ranged)
-			rule->unranged = true;
-	}
-	store(rule, o, n.value);
-	append(book, rule, o->name, text);
+	kd_option_append(book, rule, o->name, o->deflt);
 }
 
 void kd_options_read(struct kd_book *book, const config_setting_t *then, const struct kd_mechanism *mechanism,
@@ -136,62 +150,66 @@ void kd_options_read(struct kd_book *book, const config_setting_t *then, const s
 {
 	struct kd_key keys[KD_KEYS_MAX] = {{"mechanism", KD_TYPE_STRING, true}};
 	unsigned int n = 1;
-	char buf[32];
 
-	for (const struct kd_option *o = mechanism->options;
-		o != NULL && o->name != NULL && n + 1 < KD_KEYS_MAX; o++) {
+	for (const struct kd_option *o = mechanism->options; o != NULL && o->name != NULL && n < OPTIONS_MAX;
+		o++) {
 		uint8_t type = o->kind == KD_OPTION_COUNT ? KD_TYPE_NUMBER : KD_TYPE_STRING;
 
 		keys[n++] = (struct kd_key){o->name, type, o->deflt == NULL};
 	}
+	add_general(keys, n);
 	kd_schema_check(book, then, keys);
 	n = 1;
-	for (const struct kd_option *o = mechanism->options; o != NULL && o->name != NULL; o++, n++) {
+	for (const struct kd_option *o = mechanism->options; o != NULL && o->name != NULL && n < OPTIONS_MAX;
+		o++, n++) {
 		const config_setting_t *s = kd_schema_get(then, o->name, keys[n].type);
 
-		if (s != NULL && kd_schema_cut(book, s))
-			continue;
 		if (s != NULL)
-			option(book, s, true, o, text_of(s, buf, sizeof(buf)), rule);
+			stated(book, s, o, rule);
 		else if (o->deflt != NULL && config_setting_get_member(then, o->name) == NULL)
-			option(book, then, false, o, o->deflt, rule);
+			by_default(book, then, o, rule);
 	}
 }
 
-/* The settings of mechanisms to come. A number has its unit from the start; the rest are words. */
-static const struct announced {
-	const char *mechanism, *option;
-	uint8_t kind;	   /* enum kd_unit_kind, or KD_UNIT_KINDS: one of words */
-	const char *words; /* NULL = a number */
-} announced[] = {
-	{"police", "rate", KD_UNIT_RATE, NULL},
-	{"police", "burst", KD_UNIT_BYTES, NULL},
-	{"police", "direction", KD_UNIT_KINDS, "both|to-inside|to-outside"},
-};
-
-bool kd_mechanism_announced(const char *name)
+void kd_options_default(struct kd_book *book, const config_setting_t *at,
+	const struct kd_mechanism *mechanism, struct kd_book_rule *rule)
 {
-	return word_index(KD_ANNOUNCED_WORDS, name) >= 0;
+	for (const struct kd_option *o = mechanism->options; o != NULL && o->name != NULL; o++)
+		if (o->deflt != NULL)
+			by_default(book, at, o, rule);
 }
 
 void kd_options_announced(struct kd_book *book, const config_setting_t *then, struct kd_book_rule *rule)
 {
 	struct kd_key keys[KD_KEYS_MAX] = {{"mechanism", KD_TYPE_STRING, true}};
+	struct kd_book_number number;
 	unsigned int n = 1;
-	uint64_t value;
+	char key[64];
 
-	for (unsigned int i = 0; i < sizeof(announced) / sizeof(announced[0]); i++)
-		if (strcmp(announced[i].mechanism, rule->mechanism) == 0)
-			keys[n++] = (struct kd_key){announced[i].option, KD_TYPE_STRING, false};
+	for (const struct kd_announced *a = kd_announced_mechanisms; a->name != NULL && n < OPTIONS_MAX; a++)
+		if (a->option != NULL && strcmp(a->name, rule->mechanism) == 0)
+			keys[n++] = (struct kd_key){
+				a->option, a->kind == KD_UNIT_COUNT ? KD_TYPE_NUMBER : KD_TYPE_STRING, false};
+	add_general(keys, n);
 	kd_schema_check(book, then, keys);
-	for (unsigned int i = 0; i < sizeof(announced) / sizeof(announced[0]); i++) {
-		const struct announced *a = &announced[i];
-		const config_setting_t *s = kd_schema_get(then, a->option, KD_TYPE_STRING);
+	n = 1;
+	for (const struct kd_announced *a = kd_announced_mechanisms; a->name != NULL && n < OPTIONS_MAX;
+		a++) {
+		const config_setting_t *s;
+		bool fits;
 
-		if (strcmp(a->mechanism, rule->mechanism) != 0 || s == NULL)
+		if (a->option == NULL || strcmp(a->name, rule->mechanism) != 0)
 			continue;
-		if (a->words != NULL ? kd_schema_word(book, s, a->option, a->words) >= 0
-				     : kd_rule_number(book, s, a->kind, rule, &value))
-			append(book, rule, a->option, config_setting_get_string(s));
+		s = kd_schema_get(then, a->option, keys[n++].type);
+		if (s == NULL)
+			continue;
+		snprintf(key, sizeof(key), "then.%s", a->option);
+		if (a->kind != KD_UNIT_KINDS)
+			fits = kd_rule_number(book, s, key, a->kind, rule, &number);
+		else
+			fits = a->words == NULL || kd_schema_word(book, s, a->option, a->words) >= 0;
+		if (fits)
+			kd_option_append(book, rule, a->option,
+				a->kind != KD_UNIT_KINDS ? number.text : config_setting_get_string(s));
 	}
 }

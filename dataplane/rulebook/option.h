@@ -11,15 +11,12 @@
 /* Fills rule->params and rule->then from `then`; defaults for what is absent. */
 void kd_options_read(struct kd_book *book, const config_setting_t *then, const struct kd_mechanism *mechanism,
 	struct kd_book_rule *rule);
-/* Mechanisms that rules may wait for, as a '|'-list; of those whose settings are settled, the settings are
- * checked as strictly as those of a mechanism that exists. */
-#define KD_ANNOUNCED_WORDS "police|delay|impair|answer|redirect"
-bool kd_mechanism_announced(const char *name);
+/* The same of a rule that says nothing: `at` is the place to blame. */
+void kd_options_default(struct kd_book *book, const config_setting_t *at,
+	const struct kd_mechanism *mechanism, struct kd_book_rule *rule);
 /* Fills rule->then from the settings of an announced mechanism. */
 void kd_options_announced(struct kd_book *book, const config_setting_t *then, struct kd_book_rule *rule);
-
-/* A number of a setting in text, said at the setting when it is wrong; counted among the rule's numbers. */
-bool kd_rule_number(struct kd_book *book, const config_setting_t *setting, unsigned int kind,
-	struct kd_book_rule *rule, uint64_t *ret);
+/* " NAME=VALUE" behind rule->then. */
+void kd_option_append(struct kd_book *book, struct kd_book_rule *rule, const char *name, const char *value);
 
 #endif

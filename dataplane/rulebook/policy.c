@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 const char *kd_grade_name(unsigned int grade)
 {
@@ -27,31 +28,65 @@ const char *kd_part_name(unsigned int part)
 const char *kd_phase_name(unsigned int phase)
 {
 	static const char *const names[] = {
-		"addresses", "observe", "names-allowed", "names-blocked", "protocol", "fallback"};
+		"addresses", "observe", "names-allowed", "names-blocked", "protocol", "fallback", "default"};
 
 	return phase < KD_PHASE_COUNT ? names[phase] : "?";
 }
 
-static int compile_null(struct kd_policy **ret, const char *const *set, struct kd_diags *diags)
+static int compile_null(
+	struct kd_policy **ret, const struct kd_policy_request *request, struct kd_diags *diags)
 {
 	struct kd_book empty = {.diags = diags, .dir = ""};
 
-	return kd_book_compile(ret, &empty, NULL, "null", set);
+	return kd_book_compile(ret, &empty, NULL, "null", request->set, request->real);
 }
 
+#define SAMPLE_MAX 1000000 /* as in queries */
+
+/* K of FILE~K, where `*ret_len` becomes the length of FILE; 0 = none, all of it is the file's name. */
+static uint32_t sample_of(const char *profile, size_t *ret_len)
+{
+	const char *mark = strrchr(profile, '~');
+	uint64_t k = 0;
+
+	*ret_len = strlen(profile);
+	if (mark == NULL || mark[1] < '1' || mark[1] > '9' || strchr(mark, '/') != NULL)
+		return 0;
+	for (const char *p = mark + 1; *p != '\0'; p++) {
+		if (*p < '0' || *p > '9' || k > SAMPLE_MAX)
+			return 0;
+		k = k * 10 + (uint64_t)(*p - '0');
+	}
+	if (k > SAMPLE_MAX || access(profile, F_OK) == 0)
+		return 0;
+	*ret_len = (size_t)(mark - profile);
+	return (uint32_t)k;
+}
+
+/* Everything in a file of one's own is in force, so of the query only its draws and its box count. */
 static int compile_file(
 	struct kd_policy **ret, const struct kd_policy_request *request, struct kd_diags *diags)
 {
+	struct kd_query query = {.seed = request->seed, .box = request->box};
 	const char *slash = strrchr(request->profile, '/');
 	unsigned int errors = diags->errors;
-	struct kd_book *book;
-	int rc = kd_book_load(&book, request->dir, request->profile, diags);
+	struct kd_book *book = NULL;
+	char *file;
+	size_t len;
+	int rc;
 
+	query.sample = sample_of(request->profile, &len);
+	file = strndup(request->profile, len);
+	if (file == NULL)
+		return -ENOMEM;
+	rc = kd_book_load_cached(&book, request->dir, file, request->cache, diags);
+	free(file);
 	if (rc < 0)
 		return rc;
 	/* Compiles in spite of errors so far: --set may be wrong too, and all errors are to be said at once.
 	 */
-	rc = kd_book_compile(ret, book, NULL, slash != NULL ? slash + 1 : request->profile, request->set);
+	rc = kd_book_compile(
+		ret, book, &query, slash != NULL ? slash + 1 : request->profile, request->set, request->real);
 	kd_book_free(book);
 	if (rc == 0 && diags->errors > errors) {
 		kd_policy_free(*ret);
@@ -71,11 +106,14 @@ static int compile_query(
 	char *name;
 	int rc;
 
-	rc = kd_book_load(&book, request->dir, NULL, diags);
+	rc = kd_book_load_cached(&book, request->dir, NULL, request->cache, diags);
 	if (rc < 0)
 		return rc;
 	name = kd_book_query(book, request->profile, &query);
-	rc = kd_book_compile(&policy, book, &query, name != NULL ? name : request->profile, request->set);
+	query.seed = request->seed;
+	query.box = request->box;
+	rc = kd_book_compile(
+		&policy, book, &query, name != NULL ? name : request->profile, request->set, request->real);
 	kd_book_free(book);
 	free(name);
 	if (rc == 0 && diags->errors > errors)
@@ -94,7 +132,7 @@ int kd_policy_load(struct kd_policy **ret, const struct kd_policy_request *reque
 	int rc;
 
 	if (strcmp(request->profile, "null") == 0)
-		rc = compile_null(&policy, request->set, diags);
+		rc = compile_null(&policy, request, diags);
 	else if (strchr(request->profile, '@') != NULL)
 		rc = compile_query(&policy, request, diags);
 	else
@@ -110,8 +148,10 @@ void kd_policy_free(struct kd_policy *policy)
 	if (policy == NULL)
 		return;
 	kd_names_free(policy->names);
+	kd_prefixes_free(policy->prefixes);
 	kd_patterns_free(policy->name_patterns);
 	kd_patterns_free(policy->signatures);
+	kd_cache_free(policy->cached);
 	kd_arena_free(policy->arena);
 	free(policy);
 }

@@ -13,6 +13,7 @@
 #include "engine/mechanism.h"
 #include "rulebook/names.h"
 #include "rulebook/patterns.h"
+#include "rulebook/prefixes.h"
 
 struct kd_diags;
 
@@ -22,20 +23,123 @@ enum kd_grade { KD_GRADE_MEASURED, KD_GRADE_DOCUMENTED, KD_GRADE_REPORTED, KD_GR
 /* The parts of a rule that evidence belongs to. */
 enum kd_part { KD_PART_DATE, KD_PART_TARGET, KD_PART_MATCH, KD_PART_THEN, KD_PART_NUMBERS, KD_PART_COUNT };
 
-/* Order of evaluation; the first match wins inside a phase. */
+/* Order of evaluation; the first match wins inside a phase. Files cannot name the last one: it is where
+ * `default = "deny"` stands. */
 enum kd_phase {
-	KD_PHASE_ADDRESSES,
-	KD_PHASE_OBSERVE,
+	KD_PHASE_ADDRESSES, /* once, on a flow's first packet, whatever its IP protocol */
+	KD_PHASE_OBSERVE,   /* every match counts; never final */
 	KD_PHASE_NAMES_ALLOWED,
 	KD_PHASE_NAMES_BLOCKED,
 	KD_PHASE_PROTOCOL,
-	KD_PHASE_FALLBACK,
+	KD_PHASE_FALLBACK, /* before a flow is given up, and for those not recognised after a while */
+	KD_PHASE_DEFAULT,
 	KD_PHASE_COUNT
 };
 
 #define KD_RULE_NONE 0
 #define KD_RULES_MAX 16383 /* a decided flow keeps 14 bits */
 #define KD_ANY_SIDE 2
+#define KD_MECHANISM_NONE 0xff
+
+/* What a term asks. Terms about payload are false where there is none. */
+enum kd_term_kind {
+	KD_TERM_NEVER,	   /* waits for something that does not exist yet */
+	KD_TERM_PROTOCOL,  /* recognised as one of mask */
+	KD_TERM_TRANSPORT, /* IP protocol is one of mask (KD_TRANSPORT_*, KD_TRANSPORT_ICMP,
+			      KD_TRANSPORT_OTHER) */
+	KD_TERM_SIGNATURE, /* payload matches signature `set`, on its transports */
+	KD_TERM_NAME,	   /* recognised as one of mask, and its name stands in name set `set` */
+	KD_TERM_OPENED,	   /* the flow was opened from side `of` */
+	KD_TERM_FROM,	   /* the packet came from side `of` */
+	KD_TERM_ADDRESS,   /* address of end `of` stands in prefix set `set` */
+	KD_TERM_PORT,	   /* port of end `of` lies in one of n spans */
+	KD_TERM_LENGTH,	   /* payload bytes on the wire */
+	KD_TERM_BYTES,	   /* all n runs are in the payload */
+	KD_TERM_NTH,	   /* payload packets of this side looked at so far, this one too */
+	KD_TERM_FIELD, /* recognised as `protocol`, and its `field` is or has one of spans (numbers) or texts
+			*/
+	KD_TERM_CLASSIFIED, /* nothing was recognised in this flow so far */
+	KD_TERM_ALREADY,    /* the flow's `seen` has bit `set`, or rule `mask` has hold of it */
+	KD_TERM_COUNT,	    /* counter `set` is over its limit with this packet */
+	KD_TERM_HOURS,	    /* minute of the day in Moscow lies in one of n spans */
+	KD_TERM_PAIRS,	    /* name and opened-to address fit one of n pairings */
+	KD_TERM_KINDS
+};
+
+/* Beside the KD_TRANSPORT_TCP and _UDP of protocol.h. */
+#define KD_TRANSPORT_ICMP 0x4
+#define KD_TRANSPORT_OTHER 0x8
+
+/* Whose address or port. */
+enum kd_end {
+	KD_END_TO, /* the end the flow was opened to */
+	KD_END_BY, /* the end that opened it */
+	KD_END_EITHER,
+};
+
+struct kd_span {
+	uint64_t lo, hi; /* both included */
+};
+
+/* (payload[offset + i] & mask[i]) == bytes[i] */
+struct kd_byte_run {
+	uint32_t offset, len;
+	const uint8_t *bytes, *mask;
+};
+
+struct kd_text {
+	const char *p;
+	uint16_t len;
+};
+
+struct kd_pairing {
+	uint16_t name_set, prefix_set;
+};
+
+/* Where a term sends evaluation: an index into kd_policy.terms, or one of these. */
+#define KD_TERM_TRUE 0xffff
+#define KD_TERM_FALSE 0xfffe
+
+struct kd_term {
+	uint8_t kind; /* enum kd_term_kind */
+	uint8_t of;   /* enum kd_side or enum kd_end */
+	uint8_t protocol, field;
+	uint16_t on_true, on_false;
+	uint16_t set;
+	uint16_t n;
+	union {
+		uint64_t mask;
+		const struct kd_span *spans;
+		const struct kd_byte_run *runs;
+		const struct kd_text *texts; /* FIELD: of text and list-of-text fields */
+		const struct kd_pairing *pairings;
+	};
+};
+
+/* What a counter is kept by. */
+#define KD_KEY_CLIENT 0x001	   /* inside address */
+#define KD_KEY_SUBSCRIBER 0x002	   /* inside address, IPv6 its /64 */
+#define KD_KEY_SERVER 0x004	   /* outside address */
+#define KD_KEY_SERVER_PREFIX 0x008 /* outside /24, /48 */
+#define KD_KEY_TAG 0x010	   /* first of the rule's `to` tags that covers the opened-to address */
+#define KD_KEY_PORT 0x020	   /* opened-to port */
+#define KD_KEY_NAME 0x040	   /* the recognised name */
+#define KD_KEY_FLOW 0x080
+#define KD_KEY_WORDS "client|subscriber|server|server-prefix|tag|port|name|flow"
+
+#define KD_COUNTERS_MAX 64
+#define KD_SEEN_MAX 32 /* rules that an `already` may name, in one policy */
+
+/* True from the packet that makes it more than more_than within window_ns, each at most spacing_ns (0 = any)
+ * after the one before; a longer gap, or the window's end, starts again from 1. */
+struct kd_counter {
+	uint16_t rule; /* whose */
+	uint16_t keys; /* KD_KEY_* */
+	uint16_t ntags;
+	const uint16_t *tags; /* prefix sets, for KD_KEY_TAG */
+	uint64_t window_ns, spacing_ns;
+	uint32_t more_than;
+};
 
 struct kd_rule {
 	const char *id; /* all strings belong to the policy */
@@ -43,18 +147,47 @@ struct kd_rule {
 	int line;
 	const char *since, *until; /* as written; NULL = open */
 	uint8_t phase;		   /* enum kd_phase */
-	uint8_t opened_from;	   /* enum kd_side of the flow's first packet, or KD_ANY_SIDE */
-	uint8_t from;		   /* enum kd_side the trigger packet comes from, or KD_ANY_SIDE */
-	uint8_t mechanism;	   /* index; undefined when pending */
-	const char *pending;	   /* "mechanism:police" or NULL */
-	uint64_t protocols;	   /* bit per protocol index; 0 = whatever it is */
-	uint16_t name_set;	   /* kd_names / kd_patterns set, 0 = no name term */
-	uint16_t signature;	   /* 1-based signature of the policy, 0 = no such term */
-	uint64_t residual_ns;	   /* 0 = as long as the flow lives */
-	uint64_t miss;		   /* a draw below this misses: share * 2^64 */
+	uint8_t mechanism; /* index; KD_MECHANISM_NONE: it allows, only observes, or its mechanism is pending
+			    */
+	uint8_t closes;	   /* an allow: bit per enum kd_phase; 0 = no allow */
+	uint8_t seen_bit;  /* bit + 1 in a flow's `seen`, for rules an `already` names; 0 = nobody asks */
+	bool inert;	   /* matched, never acts: a part of `then` or `residual` is pending */
+	const char *pending;  /* "mechanism:police", joined with ", ", or NULL */
+	uint16_t first_term;  /* index into terms, or KD_TERM_TRUE */
+	uint16_t counter;     /* index + 1 of its counter; 0 = none */
+	uint16_t other;	      /* the rule of `else`, tried when this one cannot act; 0 = none */
+	uint64_t presence;    /* on a node whose draw is below this; UINT64_MAX = on all */
+	uint64_t residual_ns; /* 0 = as long as the flow lives */
+	uint64_t miss;	      /* a draw below this misses: share * 2^64 */
 	uint8_t params[KD_MECH_PARAMS];
 	const char *claims[KD_PART_COUNT]; /* ids, comma-separated; NULL = no evidence given for the part */
 	uint8_t grade[KD_PART_COUNT];	   /* enum kd_grade; KD_GRADE_COUNT = the part has no evidence */
+};
+
+enum kd_sees { KD_SEES_BOTH, KD_SEES_UPSTREAM };
+
+/* The box this policy is for. */
+struct kd_box {
+	const char *id;	    /* "box" when the rulebook names none */
+	uint8_t sees;	    /* enum kd_sees: upstream = packets from the inside only */
+	uint8_t number;	    /* on its path, from 0 */
+	uint8_t of;	    /* boxes on the path */
+	uint64_t protocols; /* those it recognises; UINT64_MAX = all */
+};
+
+/* A knob's value for the flows it fits, in order of precedence. Resolved by whoever reads knobs; none does
+ * yet. */
+struct kd_knob {
+	const char *name, *value;
+	uint64_t share;	    /* of nodes; UINT64_MAX = all */
+	uint64_t protocols; /* 0 = any */
+	uint16_t to_set;    /* prefix set of the opened-to address, 0 = any */
+};
+
+/* A number that a sampled box drew. */
+struct kd_drawn {
+	const char *what;  /* "rule:sni-ii.then.after.packets", "knob:tcp.reassemble.share" */
+	const char *value; /* with its unit */
 };
 
 /* Settings of a box. X(symbol, key, kind, default, claim of the default or "assumed", help) */
@@ -67,7 +200,9 @@ struct kd_rule {
 	X(idle_other_ns, "flow.idle_other", DURATION, "60 s (10 s..10 min)", "assumed",                      \
 		"flows of other IP protocols; no source gives a number")                                     \
 	X(inspect_pkts, "inspect.packets", COUNT, "20 pkt (15..20)", "X-THR-2021",                           \
-		"payload packets of one side looked at before the box gives a flow up")
+		"payload packets of one side looked at before the box gives a flow up")                      \
+	X(fallback_pkts, "fallback.packets", COUNT, "3 pkt (1..10)", "assumed",                              \
+		"payload packets of both sides after which fallback rules see a flow not recognised")
 
 struct kd_settings {
 #define X(symbol, key, kind, deflt, claim, help) uint64_t symbol;
@@ -82,20 +217,36 @@ struct kd_policy {
 		*rules; /* [1..nrules], in order of evaluation: phase, then file order; [0] is zeroed */
 	uint32_t nrules;
 	uint32_t phase_first[KD_PHASE_COUNT + 1]; /* rules of phase p: [phase_first[p], phase_first[p + 1]) */
-	struct kd_names *names;			  /* NULL = no plain name */
-	struct kd_patterns *name_patterns;	  /* NULL = none; unanchored database over lower-case names */
-	struct kd_patterns *signatures;		  /* NULL = none; anchored database over first payloads */
-	const char **signature_ids;		  /* [1..nsignatures] */
-	uint8_t *signature_transports;		  /* [1..nsignatures]: KD_TRANSPORT_* it may be matched on */
+	struct kd_term *terms;			  /* [0..nterms), nterms below KD_TERM_FALSE */
+	uint32_t nterms;
+	struct kd_counter *counters; /* [0..ncounters) */
+	uint32_t ncounters;
+	struct kd_names *names;		   /* NULL = no plain name */
+	struct kd_patterns *name_patterns; /* NULL = none; unanchored database over lower-case names */
+	struct kd_prefixes *prefixes;	   /* NULL = no address term */
+	struct kd_patterns *signatures;	   /* NULL = none; anchored database over first payloads */
+	const char **signature_ids;	   /* [1..nsignatures] */
+	uint8_t *signature_transports;	   /* [1..nsignatures]: KD_TRANSPORT_* it may be matched on */
 	uint32_t nsignatures;
+	struct kd_box box;
+	struct kd_knob *knobs;
+	uint32_t nknobs;
+	struct kd_drawn *drawn; /* empty unless the profile is a sampled box */
+	uint32_t ndrawn;
 	struct kd_settings settings;
-	void *arena; /* owns every string and array above */
+	struct kd_cache_entry
+		*cached; /* where the matchers' bytes lie when they came from the cache; else NULL */
+	void *arena;	 /* owns every string and array above */
 };
 
 struct kd_policy_request {
 	const char *profile;	/* as the user wrote it */
 	const char *dir;	/* policies folder */
 	const char *const *set; /* "flow.idle_tcp=5 min", NULL-terminated; may be NULL */
+	uint64_t seed;		/* of the draws of a sampled box (PROFILE~K) */
+	uint8_t box;		/* on the profile's path, from 0 */
+	bool real;		/* real prefixes of tags too: captures of real traffic are read */
+	const char *cache;	/* folder of compiled matchers (cache.h); NULL = none */
 };
 
 /*

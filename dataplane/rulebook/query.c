@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Reads dates and profile queries. Which days have rules, and what to say of a day after the last claim, is
- * decided by whoever holds the rulebook.
+ * decided by whoever holds the rulebook, who also says which
+ * ISPs, regions and states there are.
  */
 #include "rulebook/query.h"
 
@@ -15,6 +16,8 @@
 #include <string.h>
 
 static const char *const networks[KD_NETWORK_COUNT] = {"home", "mobile", "hosting", "corporate", "roaming"};
+
+#define QUERY_SHAPE "YYYY-MM-DD[/NETWORK[/ISP[/REGION]]][+STATE][~K]"
 
 const char *kd_network_name(unsigned int network)
 {
@@ -152,68 +155,168 @@ int kd_dates_parse(struct kd_dates *ret, const char *text, size_t len, struct kd
 	return 0;
 }
 
-static int network(uint8_t *ret, const char *text, size_t len, struct kd_fault *fault)
+/* "a, b, c" or as many of them as fit, and what was meant. */
+static void hint_of(
+	char *buf, size_t room, const char *text, size_t len, const char *const *ids, unsigned int n)
 {
-	char hint[sizeof(fault->hint)], typed[32] = "";
-	int found = kd_network_find(text, len);
-	char *near = NULL;
+	size_t at = (size_t)snprintf(buf, room, n > 0 ? "known: " : "known: none yet"), all = 1;
+	char *typed = strndup(text, len), *words, *near = NULL;
 
-	if (found >= 0) {
-		*ret = (uint8_t)found;
-		return 0;
+	for (unsigned int i = 0; i < n; i++) {
+		if (at + strlen(ids[i]) + 120 > room) {
+			at += (size_t)snprintf(buf + at, room - at, ", ...");
+			break;
+		}
+		at += (size_t)snprintf(buf + at, room - at, "%s%s", i > 0 ? ", " : "", ids[i]);
 	}
-	if (len > 0 && len < sizeof(typed)) {
-		memcpy(typed, text, len);
-		near = kd_did_you_mean(typed, KD_NETWORK_WORDS);
+	for (unsigned int i = 0; i < n; i++)
+		all += strlen(ids[i]) + 1;
+	words = malloc(all);
+	if (words != NULL && typed != NULL) {
+		char *end = words;
+
+		*end = '\0';
+		for (unsigned int i = 0; i < n; i++)
+			end = stpcpy(stpcpy(end, i > 0 ? "|" : ""), ids[i]);
+		near = kd_did_you_mean(typed, words);
 	}
 	if (near != NULL)
-		snprintf(hint, sizeof(hint),
-			"known: home, mobile, hosting, corporate, roaming - did you mean \"%s\"?", near);
-	else
-		snprintf(hint, sizeof(hint), "known: home, mobile, hosting, corporate, roaming");
+		snprintf(buf + at, room - at, " - did you mean \"%.80s\"?", near);
 	free(near);
-	return kd_fault(fault, hint, "unknown network \"%.*s\"", shown(len), text);
+	free(words);
+	free(typed);
 }
 
-int kd_query_parse(struct kd_query *ret, const char *text, size_t len, struct kd_fault *fault)
+/* Index into ids, or -EINVAL. */
+static int word(const char *noun, const char *const *ids, unsigned int n, const char *text, size_t len,
+	struct kd_fault *fault)
 {
-	size_t at = find(text, len, "@"), end, plus, slash;
-	struct kd_query q = {.network = KD_NETWORK_HOME};
+	char hint[sizeof(fault->hint)];
+
+	for (unsigned int i = 0; i < n; i++)
+		if (strlen(ids[i]) == len && memcmp(ids[i], text, len) == 0)
+			return (int)i;
+	hint_of(hint, sizeof(hint), text, len, ids, n);
+	return kd_fault(fault, hint, "unknown %s \"%.*s\"", noun, shown(len), text);
+}
+
+/* The text up to the next slash, which is taken too; false when the text is at its end. */
+static bool part(const char **text, size_t *len, const char **ret, size_t *ret_len)
+{
+	size_t n;
+
+	if (*text == NULL)
+		return false;
+	n = find(*text, *len, "/");
+	*ret = *text;
+	*ret_len = n;
+	*text = n < *len ? *text + n + 1 : NULL;
+	*len = n < *len ? *len - n - 1 : 0;
+	return true;
+}
+
+/* DATE[/NETWORK[/ISP[/REGION]]] */
+static int day_and_place(struct kd_query *q, const struct kd_query_words *words, const char *text, size_t len,
+	struct kd_fault *fault)
+{
 	struct kd_dates day;
+	const char *p;
+	size_t n;
+	int rc;
+
+	part(&text, &len, &p, &n);
+	rc = date(&day, kd_cur((const uint8_t *)p, n), false, fault);
+	if (rc < 0)
+		return rc;
+	if (day.first < KD_FIRST_DAY)
+		return kd_fault(fault, "the rulebook starts on 2021-03-10",
+			"%.*s is before 2021-03-10, the first day known", shown(n), p);
+	q->day = day.first;
+	if (!part(&text, &len, &p, &n))
+		return 0;
+	rc = word("network", networks, KD_NETWORK_COUNT, p, n, fault);
+	if (rc < 0)
+		return rc;
+	q->network = (uint8_t)rc;
+	if (!part(&text, &len, &p, &n))
+		return 0;
+	if (n != 1 || *p != '-') {
+		rc = word("ISP", words->isps, words->nisps, p, n, fault);
+		if (rc < 0)
+			return rc;
+		q->isp = (uint8_t)(rc + 1);
+	}
+	if (!part(&text, &len, &p, &n))
+		return 0;
+	rc = word("region", words->regions, words->nregions, p, n, fault);
+	if (rc < 0)
+		return rc;
+	q->region = (uint8_t)(rc + 1);
+	if (text != NULL)
+		return kd_fault(
+			fault, "expected tspu@" QUERY_SHAPE, "\"%.*s\" behind the region", shown(len), text);
+	return 0;
+}
+
+/* One way to write a number, so that a box has one name. */
+static int sample(struct kd_query *q, const char *text, size_t len, struct kd_fault *fault)
+{
+	uint32_t k = 0;
+	size_t i = 0;
+
+	while (i < len && text[i] >= '0' && text[i] <= '9' && k <= KD_SAMPLES_MAX)
+		k = k * 10 + (uint32_t)(text[i++] - '0');
+	if (i < len || len == 0 || text[0] == '0' || k > KD_SAMPLES_MAX)
+		return kd_fault(fault, "expected ~1 to ~1000000 at the end, as in tspu@2022-03-20~7",
+			"\"~%.*s\" is not a sampled box", shown(len), text);
+	q->sample = k;
+	return 0;
+}
+
+int kd_query_parse(struct kd_query *ret, const struct kd_query_words *words, const char *text, size_t len,
+	struct kd_fault *fault)
+{
+	size_t at = find(text, len, "@"), tilde, plus;
+	struct kd_query q = {.network = KD_NETWORK_HOME};
 	int rc;
 
 	if (at == len)
-		return kd_fault(fault, "expected tspu@YYYY-MM-DD[/NETWORK]", "\"%.*s\" is not a query",
-			shown(len), text);
+		return kd_fault(
+			fault, "expected tspu@" QUERY_SHAPE, "\"%.*s\" is not a query", shown(len), text);
 	if (at != 4 || memcmp(text, "tspu", 4) != 0)
 		return kd_fault(fault, "known: tspu, as in tspu@2022-03-20", "unknown censor \"%.*s\"",
 			shown(at), text);
 	text += at + 1;
 	len -= at + 1;
-	plus = find(text, len, "+");
-	end = find(text, plus, "/");
-	rc = date(&day, kd_cur((const uint8_t *)text, end), false, fault);
+	tilde = find(text, len, "~");
+	plus = find(text, tilde, "+");
+	rc = day_and_place(&q, words, text, plus, fault);
+	if (rc == 0 && plus < tilde) {
+		rc = word("state", words->states, words->nstates, text + plus + 1, tilde - plus - 1, fault);
+		if (rc >= 0)
+			q.state = (uint8_t)(rc + 1);
+	}
+	if (rc >= 0 && tilde < len)
+		rc = sample(&q, text + tilde + 1, len - tilde - 1, fault);
 	if (rc < 0)
 		return rc;
-	if (day.first < KD_FIRST_DAY)
-		return kd_fault(fault, "the rulebook starts on 2021-03-10",
-			"%.*s is before 2021-03-10, the first day known", shown(end), text);
-	q.day = day.first;
-	if (end < plus) {
-		const char *rest = text + end + 1;
-		size_t rest_len = plus - end - 1;
-
-		slash = find(rest, rest_len, "/");
-		rc = network(&q.network, rest, slash, fault);
-		if (rc < 0)
-			return rc;
-		if (slash < rest_len)
-			return kd_fault(fault, "known ISPs and regions: none yet", "unknown ISP \"%.*s\"",
-				shown(rest_len - slash - 1), rest + slash + 1);
-	}
-	if (plus < len)
-		return kd_fault(fault, "known states: none yet", "unknown state \"%.*s\"",
-			shown(len - plus - 1), text + plus + 1);
 	*ret = q;
 	return 0;
+}
+
+char *kd_query_text(const struct kd_query *query, const struct kd_query_words *words)
+{
+	const char *isp = query->isp > 0 ? words->isps[query->isp - 1] : query->region > 0 ? "-" : "";
+	const char *region = query->region > 0 ? words->regions[query->region - 1] : "";
+	const char *state = query->state > 0 ? words->states[query->state - 1] : "";
+	char day[KD_DAY_TEXT], number[16] = "", *text = NULL;
+
+	kd_day_text(day, query->day);
+	if (query->sample > 0)
+		snprintf(number, sizeof(number), "~%u", (unsigned int)query->sample);
+	if (asprintf(&text, "tspu@%s/%s%s%s%s%s%s%s%s", day, kd_network_name(query->network),
+		    isp[0] != '\0' ? "/" : "", isp, region[0] != '\0' ? "/" : "", region,
+		    state[0] != '\0' ? "+" : "", state, number) < 0)
+		return NULL;
+	return text;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Generic part of the schema: tables of keys against groups, places, words. Knows no particular key but the
- * dates and places that rules and settings share.
+ * Generic part of the schema: tables of keys against groups, where a setting stands, words. Knows no
+ * particular key.
  */
 #include "rulebook/schema.h"
 
@@ -128,34 +128,42 @@ void kd_schema_unknown(struct kd_book *book, const config_setting_t *setting, co
 	free(near);
 }
 
-static bool is_strings(const config_setting_t *s)
+static bool is_integer(const config_setting_t *s)
 {
-	if (config_setting_type(s) == CONFIG_TYPE_STRING)
+	return config_setting_type(s) == CONFIG_TYPE_INT || config_setting_type(s) == CONFIG_TYPE_INT64;
+}
+
+/* A string, with `integers` a whole number too, or a list of these. */
+static bool is_values(const config_setting_t *s, bool integers)
+{
+	if (config_setting_type(s) == CONFIG_TYPE_STRING || (integers && is_integer(s)))
 		return true;
 	if (!config_setting_is_list(s) && !config_setting_is_array(s))
 		return false;
-	for (int i = 0; i < config_setting_length(s); i++)
-		if (config_setting_type(config_setting_get_elem(s, (unsigned int)i)) != CONFIG_TYPE_STRING)
+	for (int i = 0; i < config_setting_length(s); i++) {
+		const config_setting_t *e = config_setting_get_elem(s, (unsigned int)i);
+
+		if (config_setting_type(e) != CONFIG_TYPE_STRING && !(integers && is_integer(e)))
 			return false;
+	}
 	return true;
 }
 
 static bool is_type(const config_setting_t *s, enum kd_type type)
 {
-	int t = config_setting_type(s);
-	bool integer = t == CONFIG_TYPE_INT || t == CONFIG_TYPE_INT64;
-
 	switch (type) {
 	case KD_TYPE_STRING:
-		return t == CONFIG_TYPE_STRING;
+		return config_setting_type(s) == CONFIG_TYPE_STRING;
 	case KD_TYPE_STRINGS:
-		return is_strings(s);
+		return is_values(s, false);
+	case KD_TYPE_VALUES:
+		return is_values(s, true);
 	case KD_TYPE_GROUP:
 		return config_setting_is_group(s);
 	case KD_TYPE_GROUPS:
 		return config_setting_is_list(s); /* its elements are looked at one by one */
 	case KD_TYPE_NUMBER:
-		return integer || t == CONFIG_TYPE_STRING;
+		return is_integer(s) || config_setting_type(s) == CONFIG_TYPE_STRING;
 	case KD_TYPE_SCALAR:
 		return config_setting_is_scalar(s);
 	}
@@ -167,6 +175,7 @@ static const char *type_wanted(enum kd_type type)
 	static const char *const words[] = {
 		[KD_TYPE_STRING] = "a string in quotes",
 		[KD_TYPE_STRINGS] = "a string in quotes, or a list of them: [ \"a\", \"b\" ]",
+		[KD_TYPE_VALUES] = "a whole number, a string in quotes, or a list of them",
 		[KD_TYPE_GROUP] = "a group: { ... }",
 		[KD_TYPE_GROUPS] = "a list of groups: ( { ... }, { ... } )",
 		[KD_TYPE_NUMBER] = "a whole number, or a string with a number and its unit",
@@ -199,7 +208,8 @@ static bool is_empty(const config_setting_t *s, enum kd_type type)
 {
 	if (config_setting_type(s) == CONFIG_TYPE_STRING)
 		return type != KD_TYPE_SCALAR && config_setting_get_string(s)[0] == '\0';
-	return type == KD_TYPE_STRINGS && config_setting_length(s) == 0;
+	return (type == KD_TYPE_STRINGS || type == KD_TYPE_VALUES) && !is_integer(s) &&
+	       config_setting_length(s) == 0;
 }
 
 static void unknown_key(struct kd_book *book, const config_setting_t *member, const struct kd_key *keys)
@@ -283,19 +293,16 @@ const char *kd_schema_string(const config_setting_t *group, const char *name)
 	return s != NULL ? config_setting_get_string(s) : NULL;
 }
 
-unsigned int kd_schema_count(const config_setting_t *strings)
+unsigned int kd_schema_count(const config_setting_t *list)
 {
-	if (strings == NULL)
+	if (list == NULL)
 		return 0;
-	return config_setting_type(strings) == CONFIG_TYPE_STRING
-		       ? 1
-		       : (unsigned int)config_setting_length(strings);
+	return config_setting_is_scalar(list) ? 1 : (unsigned int)config_setting_length(list);
 }
 
-const config_setting_t *kd_schema_element(const config_setting_t *strings, unsigned int i)
+const config_setting_t *kd_schema_element(const config_setting_t *list, unsigned int i)
 {
-	return config_setting_type(strings) == CONFIG_TYPE_STRING ? strings
-								  : config_setting_get_elem(strings, i);
+	return config_setting_is_scalar(list) ? list : config_setting_get_elem(list, i);
 }
 
 int kd_schema_word(struct kd_book *book, const config_setting_t *setting, const char *noun, const char *words)
@@ -320,70 +327,4 @@ bool kd_schema_cut(const struct kd_book *book, const config_setting_t *setting)
 			strcmp(book->cuts[i].file, file_of(book, setting)) == 0)
 			return true;
 	return false;
-}
-
-static const char *scope_date(
-	struct kd_book *book, const config_setting_t *group, const char *key, int32_t *day)
-{
-	const config_setting_t *s = kd_schema_get(group, key, KD_TYPE_STRING);
-	struct kd_fault fault;
-	struct kd_dates dates;
-	const char *text;
-
-	if (s == NULL)
-		return NULL;
-	text = config_setting_get_string(s);
-	if (kd_dates_parse(&dates, text, strlen(text), &fault) < 0) {
-		kd_schema_fault(book, s, &fault);
-		return NULL;
-	}
-	*day = dates.last;
-	return kd_schema_keep(book, text);
-}
-
-/* A file of one's own is a profile already: no day and no place are asked of it. */
-static void no_effect(struct kd_book *book, const config_setting_t *group)
-{
-	static const char *const keys[] = {"since", "until", "where"};
-
-	for (unsigned int i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-		const config_setting_t *s = config_setting_get_member(group, keys[i]);
-
-		if (s == NULL || (book->ignored >> i & 1) != 0)
-			continue;
-		book->ignored |= 1u << i;
-		kd_schema_warn(book, s, "all that stands in it is in force, whatever the day and the network",
-			"\"%s\" has no effect in a profile file", keys[i]);
-	}
-}
-
-void kd_schema_scope(struct kd_book *book, const config_setting_t *group, struct kd_scope *scope)
-{
-	static const struct kd_key where_keys[] = {{"network", KD_TYPE_STRINGS, true}, {NULL, 0, false}};
-	const config_setting_t *where = kd_schema_get(group, "where", KD_TYPE_GROUP), *list;
-	int network;
-
-	if (book->own != NULL)
-		no_effect(book, group);
-	scope->since = INT32_MIN;
-	scope->until = INT32_MAX;
-	scope->networks = (1u << KD_NETWORK_COUNT) - 1;
-	scope->since_text = scope_date(book, group, "since", &scope->since);
-	scope->until_text = scope_date(book, group, "until", &scope->until);
-	if (scope->since_text != NULL && scope->until_text != NULL && scope->since > scope->until)
-		kd_schema_error(book, kd_schema_get(group, "until", KD_TYPE_STRING), NULL,
-			"date order: until \"%s\" is before since \"%s\"", scope->until_text,
-			scope->since_text);
-	if (where == NULL)
-		return;
-	kd_schema_check(book, where, where_keys);
-	list = kd_schema_get(where, "network", KD_TYPE_STRINGS);
-	if (list == NULL)
-		return;
-	scope->networks = 0;
-	for (unsigned int i = 0; i < kd_schema_count(list); i++) {
-		network = kd_schema_word(book, kd_schema_element(list, i), "network", KD_NETWORK_WORDS);
-		if (network >= 0)
-			scope->networks |= 1u << network;
-	}
 }

@@ -14,6 +14,7 @@
 enum kd_type {
 	KD_TYPE_STRING,
 	KD_TYPE_STRINGS, /* one string, or a list of them */
+	KD_TYPE_VALUES,	 /* a string or a plain integer, or a list of these */
 	KD_TYPE_GROUP,	 /* { ... } */
 	KD_TYPE_GROUPS,	 /* ( { ... }, { ... } ) */
 	KD_TYPE_NUMBER,	 /* a plain integer, or a string with a unit */
@@ -40,9 +41,10 @@ void kd_schema_each(struct kd_book *book, const config_setting_t *root, const ch
 /* A string member, or NULL. */
 const char *kd_schema_string(const config_setting_t *group, const char *name);
 
-/* Elements of a KD_TYPE_STRINGS setting; the setting itself when it is one string. */
-unsigned int kd_schema_count(const config_setting_t *strings);
-const config_setting_t *kd_schema_element(const config_setting_t *strings, unsigned int i);
+/* Elements of a KD_TYPE_STRINGS or KD_TYPE_VALUES setting; the setting itself when it is one value. NULL has
+ * none. */
+unsigned int kd_schema_count(const config_setting_t *list);
+const config_setting_t *kd_schema_element(const config_setting_t *list, unsigned int i);
 
 /* Where a setting stands, in the book's memory. */
 struct kd_at kd_schema_at(struct kd_book *book, const config_setting_t *setting);
@@ -67,15 +69,13 @@ bool kd_schema_cut(const struct kd_book *book, const config_setting_t *setting);
 int kd_schema_word(
 	struct kd_book *book, const config_setting_t *setting, const char *noun, const char *words);
 
-/* since, until and where of a rule or a setting. In a user's own file they say nothing, which is warned of
- * once per key. */
-void kd_schema_scope(struct kd_book *book, const config_setting_t *group, struct kd_scope *scope);
-
 /* The parsers of one kind of entry each. */
 void kd_claims_read(struct kd_book *book, const config_setting_t *root);
 void kd_signatures_read(struct kd_book *book, const config_setting_t *root);
 void kd_rules_read(struct kd_book *book, const config_setting_t *root);
 void kd_settings_read(struct kd_book *book, const config_setting_t *root);
+void kd_knobs_read(struct kd_book *book, const config_setting_t *root);
+void kd_tags_read(struct kd_book *book, const config_setting_t *root);
 /* What can only be seen with everything at hand. */
 void kd_book_lint(struct kd_book *book);
 

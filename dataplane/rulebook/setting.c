@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Reads settings and resolves them. Every number is held against the kind its key has; none may be 0.
+ * Reads settings and resolves them. Every number is held against the kind its key has; none may be 0. A
+ * setting that is only announced is checked and kept, and changes nothing.
  */
 #include "rulebook/setting.h"
 
+#include "rulebook/announced.h"
 #include "rulebook/claims.h"
-#include "rulebook/schema.h"
+#include "rulebook/place.h"
+#include "rulebook/rule.h"
+#include "rulebook/sample.h"
 #include "rulebook/units.h"
 
 #include <errno.h>
@@ -56,62 +60,143 @@ static void evidence_of(
 			book, group, "expected \"VALUE UNIT (LO..HI)\"", "an assumed number without a range");
 }
 
-static bool overlap(const struct kd_scope *a, const struct kd_scope *b)
+/* Which setting it is: key and name, and a need when it is still to come. No name: neither. */
+static void which(struct kd_book *book, const config_setting_t *group, struct kd_book_setting *st,
+	const struct kd_announced **ret_row, struct kd_needs *needs)
 {
-	return a->since < b->until && b->since < a->until && (a->networks & b->networks) != 0;
+	const config_setting_t *s = kd_schema_get(group, "set", KD_TYPE_STRING);
+	const char *key;
+	char what[128];
+	int found;
+
+	*ret_row = NULL;
+	if (s == NULL)
+		return;
+	key = config_setting_get_string(s);
+	found = find(key, strlen(key));
+	if (found >= 0) {
+		st->key = (unsigned int)found;
+		st->name = kd_setting_rows[found].key;
+		return;
+	}
+	*ret_row = kd_announced_find(kd_announced_settings, key);
+	if (*ret_row == NULL) {
+		kd_schema_unknown(book, s, "setting", key, words + 1);
+		return;
+	}
+	st->key = KD_SETTING_ANNOUNCED;
+	snprintf(what, sizeof(what), "setting:%s", (*ret_row)->name);
+	kd_needs_add(book, needs, what, true);
+	st->name = (*ret_row)->name;
+}
+
+/* One value into st, with its weight. Whether it is a number with a range, or not even right. */
+static bool value_add(struct kd_book *book, const config_setting_t *value, uint32_t weight,
+	const struct kd_announced *row, struct kd_book_setting *st)
+{
+	unsigned int kind = row != NULL ? row->kind : kd_setting_rows[st->key].kind;
+	struct kd_book_number n = {.key = st->name, .kind = (uint8_t)kind};
+	bool told = false;
+	char buf[KD_SCALAR_TEXT];
+
+	if (kind == KD_UNIT_KINDS) {
+		n.text = kd_schema_keep(book, kd_scalar_text(value, buf));
+		n.n.ranged = true; /* a word has no range to miss */
+		if (row->words != NULL && config_setting_type(value) == CONFIG_TYPE_STRING)
+			kd_schema_word(book, value, "value", row->words);
+	} else if (!kd_number_read(book, value, st->name, kind, &n)) {
+		n.text = kd_schema_keep(book, kd_scalar_text(value, buf));
+		n.key = st->name;
+		told = true;
+	} else if (row == NULL && n.n.lo == 0) {
+		kd_schema_error(book, value, NULL, "\"%.80s\": must be more than 0", n.text);
+		told = true;
+	}
+	st->values = kd_arena_grow(book->arena, st->values, st->nvalues, sizeof(*st->values));
+	st->weights = kd_arena_grow(book->arena, st->weights, st->nvalues, sizeof(*st->weights));
+	if (st->values == NULL || st->weights == NULL || n.text == NULL) {
+		book->no_memory = true;
+		st->nvalues = 0;
+		return true;
+	}
+	st->values[st->nvalues] = n;
+	st->weights[st->nvalues++] = weight;
+	return told || n.n.ranged;
+}
+
+/* `value` or `variants`, one of them. Returns what value_add does, of all; variants are a switch. */
+static bool values(struct kd_book *book, const config_setting_t *group, const struct kd_announced *row,
+	struct kd_book_setting *st)
+{
+	static const struct kd_key keys[] = {{"name", KD_TYPE_STRING, false},
+		{"weight", KD_TYPE_NUMBER, false}, {"value", KD_TYPE_NUMBER, true}, {NULL, 0, false}};
+	const config_setting_t *value = kd_schema_get(group, "value", KD_TYPE_NUMBER),
+			       *variants = kd_schema_get(group, "variants", KD_TYPE_GROUPS);
+
+	if (variants == NULL)
+		return value == NULL || st->name == NULL || value_add(book, value, 1, row, st);
+	kd_variants_count(book, variants);
+	for (int i = 0; i < config_setting_length(variants); i++) {
+		const config_setting_t *v = config_setting_get_elem(variants, (unsigned int)i);
+		uint32_t weight;
+
+		if (!config_setting_is_group(v))
+			continue;
+		kd_schema_check(book, v, keys);
+		weight = kd_weight_read(book, v);
+		value = kd_schema_get(v, "value", KD_TYPE_NUMBER);
+		if (value != NULL && st->name != NULL)
+			value_add(book, value, weight, row, st);
+	}
+	return true;
+}
+
+static void twice(struct kd_book *book, const config_setting_t *group, const struct kd_book_setting *st)
+{
+	char hint[400];
+
+	for (unsigned int i = 0; i < book->nsettings; i++) {
+		const struct kd_book_setting *b = &book->settings[i];
+
+		if (strcmp(b->name, st->name) != 0 || !kd_scopes_meet(book, &b->scope, &st->scope))
+			continue;
+		snprintf(hint, sizeof(hint), "first at %s:%d", b->at.file, b->at.line);
+		kd_schema_error(book, group, hint, "\"%s\" is set twice for the same days", st->name);
+		return;
+	}
 }
 
 static void setting(struct kd_book *book, const config_setting_t *group)
 {
-	static const struct kd_key keys[] = {{"set", KD_TYPE_STRING, true}, {"value", KD_TYPE_NUMBER, true},
+	bool varies = config_setting_get_member(group, "variants") != NULL, ranged;
+	const struct kd_key keys[] = {{"set", KD_TYPE_STRING, true}, {"value", KD_TYPE_NUMBER, !varies},
 		{"since", KD_TYPE_STRING, false}, {"until", KD_TYPE_STRING, false},
-		{"where", KD_TYPE_GROUP, false}, {"evidence", KD_TYPE_GROUP, false}, {NULL, 0, false}};
-	struct kd_number n = {.ranged = true};
+		{"where", KD_TYPE_GROUP, false}, {"variants", KD_TYPE_GROUPS, false},
+		{"draw", KD_TYPE_STRING, false}, {"evidence", KD_TYPE_GROUP, false},
+		{"pending", KD_TYPE_STRINGS, false}, {NULL, 0, false}};
+	const char *draw = kd_schema_string(group, "draw");
+	const struct kd_announced *row;
 	struct kd_book_setting st = {0};
-	const config_setting_t *key, *value;
-	struct kd_fault fault;
-	char digits[32], hint[400];
-	int found = -1;
+	struct kd_needs needs = {0};
 
 	kd_schema_check(book, group, keys);
-	key = kd_schema_get(group, "set", KD_TYPE_STRING);
-	value = kd_schema_get(group, "value", KD_TYPE_NUMBER);
-	if (key != NULL) {
-		const char *word = config_setting_get_string(key);
-
-		found = find(word, strlen(word));
-		if (found < 0)
-			kd_schema_unknown(book, key, "setting", word, words + 1);
-	}
-	kd_schema_scope(book, group, &st.scope);
+	if (varies && config_setting_get_member(group, "value") != NULL)
+		kd_schema_error(book, config_setting_get_member(group, "value"), "each variant has its own",
+			"\"value\" beside \"variants\"");
+	which(book, group, &st, &row, &needs);
+	kd_scope_read(book, group, &st.scope);
 	st.at = kd_schema_at(book, group);
-	if (found >= 0 && value != NULL) {
-		snprintf(digits, sizeof(digits), "%lld", config_setting_get_int64(value));
-		st.key = (unsigned int)found;
-		st.text = kd_schema_keep(book, config_setting_type(value) == CONFIG_TYPE_STRING
-						       ? config_setting_get_string(value)
-						       : digits);
-		if (st.text == NULL)
-			return;
-		if (!kd_schema_cut(book, value) && value_of(&n, st.key, st.text, &fault) < 0)
-			kd_schema_fault(book, value, &fault);
-		st.value = n.value;
-	}
-	evidence_of(book, group, &st, n.ranged);
-	for (unsigned int i = 0; i < book->nsettings && st.text != NULL; i++) {
-		const struct kd_book_setting *b = &book->settings[i];
-
-		if (b->key != st.key || !overlap(&b->scope, &st.scope))
-			continue;
-		snprintf(hint, sizeof(hint), "first at %s:%d", b->at.file, b->at.line);
-		kd_schema_error(book, group, hint, "\"%s\" is set twice for the same days",
-			kd_setting_rows[st.key].key);
-		break;
-	}
-	if (st.text == NULL)
+	ranged = values(book, group, row, &st);
+	if (st.name != NULL)
+		kd_pending_read(book, group, &needs, &st.pending, NULL);
+	evidence_of(book, group, &st, ranged);
+	if (st.nvalues == 0 || book->no_memory)
 		return;
+	st.draw = draw != NULL ? kd_schema_keep(book, draw)
+			       : kd_arena_printf(book->arena, "setting:%s", st.name);
+	twice(book, group, &st);
 	book->settings = kd_arena_grow(book->arena, book->settings, book->nsettings, sizeof(st));
-	if (book->settings == NULL) {
+	if (book->settings == NULL || st.draw == NULL) {
 		book->no_memory = true;
 		book->nsettings = 0;
 		return;
@@ -170,6 +255,27 @@ static void override(const struct kd_book *book, const char *text, struct kd_set
 	put(ret, (unsigned int)found, n.value);
 }
 
+/* The first in force of each key: drawn dates of two that follow each other may overlap. */
+static void in_force(const struct kd_book *book, const struct kd_query *query, struct kd_settings *ret)
+{
+	struct kd_sample sample = kd_sample_of(query);
+	bool done[KD_SETTING_COUNT] = {false};
+
+	for (unsigned int i = 0; i < book->nsettings; i++) {
+		const struct kd_book_setting *st = &book->settings[i];
+		const struct kd_book_number *n;
+
+		if (st->key == KD_SETTING_ANNOUNCED || done[st->key] ||
+			!kd_book_in_force(book, &st->scope, st->draw, query))
+			continue;
+		n = &st->values[st->nvalues > 1
+					? kd_sample_variant(&sample, st->draw, st->weights, st->nvalues)
+					: 0];
+		put(ret, st->key, kd_sample_number(&sample, st->draw, "value", &n->n));
+		done[st->key] = true;
+	}
+}
+
 void kd_settings_apply(const struct kd_book *book, const struct kd_query *query, const char *const *set,
 	struct kd_settings *ret)
 {
@@ -184,9 +290,7 @@ void kd_settings_apply(const struct kd_book *book, const struct kd_query *query,
 		else
 			put(ret, i, n.value);
 	}
-	for (unsigned int i = 0; i < book->nsettings; i++)
-		if (kd_book_in_force(book, &book->settings[i].scope, query))
-			put(ret, book->settings[i].key, book->settings[i].value);
+	in_force(book, query, ret);
 	for (; set != NULL && *set != NULL; set++)
 		override(book, *set, ret);
 }

@@ -29,8 +29,10 @@ static const struct unit shares[] = {{"%", 1}, {NULL, 0}};
 static const struct unit counts[] = {{"pkt", 1}, {NULL, 0}};
 /* Decimal, as the sources count ("16 KB"); KB is read, kB is written. */
 static const struct unit sizes[] = {{"B", 1}, {"KB", 1000}, {"kB", 1000}, {"MB", 1000000}, {NULL, 0}};
-static const struct unit rates[] = {
-	{"bit/s", 1}, {"kbit/s", 1000}, {"Mbit/s", 1000000}, {"Gbit/s", 1000000000}, {NULL, 0}};
+static const struct unit rates[] = {{"bit/s", 1}, {"kbit/s", 1000}, {"Mbit/s", 1000000},
+	{"Gbit/s", 1000000000}, {"B/s", 8}, {"kB/s", 8000}, {NULL, 0}};
+/* Sources write "650 B/s" too; that is read, and bits are written. */
+#define RATES_WRITTEN 4
 
 static const struct kind {
 	const char *noun;   /* "is not a ..." */
@@ -48,8 +50,8 @@ static const struct kind {
 		"1 pkt", UINT32_MAX, "4294967295"},
 	[KD_UNIT_BYTES] = {"a size", "expected a number and one of B, kB, MB (decimal)", "B|kB|MB", sizes,
 		"1 B", 1000000000000ull, "1000000 MB"},
-	[KD_UNIT_RATE] = {"a rate", "expected a number and one of bit/s, kbit/s, Mbit/s, Gbit/s",
-		"bit/s|kbit/s|Mbit/s|Gbit/s", rates, "1 bit/s", 1000000000000ull, "1000 Gbit/s"},
+	[KD_UNIT_RATE] = {"a rate", "expected a number and one of bit/s, kbit/s, Mbit/s, Gbit/s, B/s, kB/s",
+		"bit/s|kbit/s|Mbit/s|Gbit/s|B/s|kB/s", rates, "1 bit/s", 1000000000000ull, "1000 Gbit/s"},
 };
 
 /* A number as written: mantissa / 10^scale, and where it stood. */
@@ -306,7 +308,7 @@ void kd_units_text(char buf[KD_UNITS_TEXT], unsigned int kind, uint64_t value)
 				width, fraction);
 		return;
 	}
-	for (const struct unit *u = best; u->name != NULL && value != 0; u++)
+	for (const struct unit *u = best; u->name != NULL && u != &rates[RATES_WRITTEN] && value != 0; u++)
 		if (value % u->factor == 0 && u->factor >= best->factor)
 			best = u;
 	snprintf(buf, KD_UNITS_TEXT, "%" PRIu64 " %s", value / best->factor, best->name);

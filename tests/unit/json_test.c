@@ -33,7 +33,9 @@ static int set_up(void **state)
 	rules[1].grade[KD_PART_MATCH] = KD_GRADE_MEASURED;
 	rules[2] = rules[1];
 	rules[2].id = "slow";
+	rules[2].mechanism = KD_MECHANISM_NONE;
 	rules[2].pending = "mechanism:police";
+	rules[2].inert = true;
 	return 0;
 }
 
@@ -390,6 +392,43 @@ static void test_run(void **state)
 				  "\"drawn\":{},\"inside\":\"inside-net\",\"checksums\":\"auto\"}}\n");
 }
 
+/* A sampled box says what it drew, however much that is. */
+static void test_run_drawn(void **state)
+{
+	enum { N = 400 };
+	struct kd_drawn drawn[N];
+	struct kd_policy sampled = policy;
+	struct kd_run_record run = {
+		.policy = &sampled, .seed = 7, .inside = "private", .checksums = "verify"};
+	size_t room, len;
+	char *line;
+
+	(void)state;
+	drawn[0] = (struct kd_drawn){"rule:sni-ii.then.after.packets", "7 pkt"};
+	drawn[1] = (struct kd_drawn){"setting:flow.idle_tcp", "421 s"};
+	for (int i = 2; i < N; i++)
+		drawn[i] =
+			(struct kd_drawn){"rule:a-rule-with-a-long-name.residual.publish_after", "\"\x01\""};
+	sampled.drawn = drawn;
+	sampled.ndrawn = 2;
+	room = kd_json_run_room(&run);
+	line = malloc(room + 1);
+	assert_non_null(line);
+	len = kd_json_run(line, room, &run);
+	assert_true(len > 0);
+	line[len] = '\0';
+	assert_non_null(strstr(line, "\"drawn\":{\"rule:sni-ii.then.after.packets\":\"7 pkt\","
+				     "\"setting:flow.idle_tcp\":\"421 s\"},\"inside\":\"private\""));
+	free(line);
+	sampled.ndrawn = N;
+	room = kd_json_run_room(&run);
+	line = malloc(room);
+	assert_non_null(line);
+	assert_true(kd_json_run(line, room, &run) > KD_JSON_LINE_MAX);
+	assert_int_equal(kd_json_run(line, KD_JSON_LINE_MAX, &run), 0);
+	free(line);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -408,6 +447,7 @@ int main(void)
 		cmocka_unit_test(test_no_room),
 		cmocka_unit_test(test_longest),
 		cmocka_unit_test(test_run),
+		cmocka_unit_test(test_run_drawn),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, NULL);

@@ -161,15 +161,37 @@ static void load_fails(const char *profile, const char *const *set, unsigned int
 	kd_diags_free(&diags);
 }
 
+/* The rule's first term of that kind, in the order of its program; NULL = none. */
+static const struct kd_term *term_of(const struct kd_policy *p, uint16_t rule, unsigned int kind)
+{
+	uint32_t last = p->rules[rule].first_term;
+
+	if (last >= KD_TERM_FALSE)
+		return NULL;
+	for (uint32_t i = last; i <= last; i++) {
+		const struct kd_term *t = &p->terms[i];
+
+		if (t->kind == kind)
+			return t;
+		if (t->on_true < KD_TERM_FALSE && t->on_true > last)
+			last = t->on_true;
+		if (t->on_false < KD_TERM_FALSE && t->on_false > last)
+			last = t->on_false;
+	}
+	return NULL;
+}
+
 /* Whether the names of the rule, plain or patterns, cover the host. */
 static bool covers(const struct kd_policy *p, const char *rule, const char *host)
 {
 	uint16_t r = kd_policy_rule_find(p, rule);
 	struct kd_scratch *scratch = NULL;
 	struct kd_set_bits bits = {0};
+	const struct kd_term *names;
 
 	assert_int_not_equal(r, 0);
-	assert_int_not_equal(p->rules[r].name_set, 0);
+	names = term_of(p, r, KD_TERM_NAME);
+	assert_non_null(names);
 	if (p->names != NULL)
 		kd_names_match(p->names, (const uint8_t *)host, strlen(host), &bits);
 	if (p->name_patterns != NULL) {
@@ -177,7 +199,7 @@ static bool covers(const struct kd_policy *p, const char *rule, const char *host
 		kd_patterns_match(p->name_patterns, scratch, (const uint8_t *)host, strlen(host), &bits);
 		kd_scratch_free(scratch);
 	}
-	return kd_set_bits_has(&bits, p->rules[r].name_set);
+	return kd_set_bits_has(&bits, names->set);
 }
 
 static void null_profile(void **state)
@@ -197,6 +219,7 @@ static void null_profile(void **state)
 	assert_int_equal(p->settings.idle_tcp_ns, 600000000000);
 	assert_int_equal(p->settings.idle_other_ns, 60000000000);
 	assert_int_equal(p->settings.inspect_pkts, 20);
+	assert_int_equal(p->settings.fallback_pkts, 3);
 	kd_policy_free(p);
 	kd_policy_free(NULL);
 }
@@ -223,11 +246,15 @@ static void order_and_fields(void **state)
 	assert_int_equal(r->line, 2);
 	assert_string_equal(r->since, "2022-01-01");
 	assert_string_equal(r->until, "2022-02");
-	assert_int_equal(r->opened_from, KD_INSIDE);
-	assert_int_equal(r->from, KD_ANY_SIDE);
-	assert_int_equal(r->protocols, 1ull << kd_protocol_find("tls")); /* implied by sni */
+	assert_int_equal(term_of(p, 1, KD_TERM_OPENED)->of, KD_INSIDE);
+	assert_null(term_of(p, 1, KD_TERM_FROM));
+	assert_int_equal(term_of(p, 1, KD_TERM_NAME)->mask, 1ull << kd_protocol_find("tls"));
 	assert_int_equal(r->mechanism, kd_mechanism_find("drop"));
 	assert_null(r->pending);
+	assert_false(r->inert);
+	assert_int_equal(r->closes, 0);
+	assert_int_equal(r->other, 0);
+	assert_true(r->presence == UINT64_MAX);
 	assert_int_equal(r->residual_ns, 40000000000);
 	assert_int_equal(r->miss, 0x8000000000000000);
 	assert_string_equal(r->claims[KD_PART_MATCH], "X-SOFT");
@@ -237,17 +264,16 @@ static void order_and_fields(void **state)
 	assert_int_equal(r->grade[KD_PART_TARGET], KD_GRADE_COUNT);
 
 	r = &p->rules[2];
-	assert_int_equal(r->protocols, 1ull << kd_protocol_find("http"));
-	assert_int_equal(r->from, KD_INSIDE);
-	assert_int_equal(r->opened_from, KD_ANY_SIDE);
+	assert_int_equal(term_of(p, 2, KD_TERM_NAME)->mask, 1ull << kd_protocol_find("http"));
+	assert_int_equal(term_of(p, 2, KD_TERM_FROM)->of, KD_INSIDE);
+	assert_null(term_of(p, 2, KD_TERM_OPENED));
 	assert_int_equal(r->residual_ns, 0);
 	assert_int_equal(r->miss, 0);
 	assert_int_equal(r->grade[KD_PART_DATE], KD_GRADE_ASSUMED);
 	assert_string_equal(r->claims[KD_PART_DATE], "X-THR-2021");
 
 	r = &p->rules[3];
-	assert_int_equal(r->protocols, 0);
-	assert_int_equal(r->name_set, 0);
+	assert_int_equal(r->first_term, KD_TERM_TRUE);
 	assert_null(r->until);
 	assert_string_equal(r->claims[KD_PART_THEN], "X-SOFT,X-THR-2021");
 	assert_int_equal(r->grade[KD_PART_THEN], KD_GRADE_REPORTED); /* the weakest */
@@ -259,7 +285,7 @@ static void names(void **state)
 	struct kd_policy *p = load(dir, "tspu@2022-01-15", NULL);
 
 	(void)state;
-	assert_int_not_equal(p->rules[1].name_set, p->rules[2].name_set);
+	assert_int_not_equal(term_of(p, 1, KD_TERM_NAME)->set, term_of(p, 2, KD_TERM_NAME)->set);
 	assert_true(covers(p, "first", "a.example"));
 	assert_true(covers(p, "first", "WWW.A.example"));
 	assert_false(covers(p, "first", "xa.example"));
@@ -315,12 +341,14 @@ static void pending_and_signatures(void **state)
 	(void)state;
 	assert_int_not_equal(r, 0);
 	assert_string_equal(p->rules[r].pending, "mechanism:police");
+	assert_true(p->rules[r].inert);
+	assert_int_equal(p->rules[r].mechanism, KD_MECHANISM_NONE);
 	assert_int_equal(p->nsignatures, 2);
 	assert_string_equal(p->signature_ids[1], "one");
 	assert_int_equal(p->signature_transports[1], KD_TRANSPORT_UDP);
 	assert_string_equal(p->signature_ids[2], "two");
 	assert_int_equal(p->signature_transports[2], KD_TRANSPORT_TCP);
-	assert_int_equal(p->rules[r].signature, 2);
+	assert_int_equal(term_of(p, r, KD_TERM_SIGNATURE)->set, 2);
 	assert_int_equal(kd_scratch_new(&scratch, NULL, p->signatures), 0);
 	kd_patterns_match(p->signatures, scratch, (const uint8_t *)"SSH-2.0", 7, &bits);
 	assert_true(kd_set_bits_has(&bits, 2));
@@ -340,8 +368,8 @@ static void own_file(void **state)
 	assert_int_equal(p->nrules, 2); /* all of it, whatever its dates; nothing of the rulebook */
 	assert_string_equal(p->rules[1].id, "whenever");
 	assert_string_equal(p->rules[2].id, "mine");
-	assert_int_equal(
-		p->rules[2].protocols, 1ull << kd_protocol_find("tls") | 1ull << kd_protocol_find("http"));
+	assert_int_equal(term_of(p, 2, KD_TERM_PROTOCOL)->mask,
+		1ull << kd_protocol_find("tls") | 1ull << kd_protocol_find("http"));
 	assert_memory_not_equal(p->rules[1].params, p->rules[2].params, KD_MECH_PARAMS);
 	kd_policy_free(p);
 }
@@ -433,7 +461,7 @@ static const char *shipped(void)
 static bool blocked(const struct kd_policy *p, const char *host)
 {
 	for (uint32_t r = 1; r <= p->nrules; r++)
-		if (p->rules[r].pending == NULL && p->rules[r].name_set != 0 &&
+		if (p->rules[r].pending == NULL && term_of(p, (uint16_t)r, KD_TERM_NAME) != NULL &&
 			covers(p, p->rules[r].id, host))
 			return true;
 	return false;
@@ -456,7 +484,8 @@ static void seed_2022(void **state)
 	r = &p->rules[kd_policy_rule_find(p, "sni-i-registry")];
 	assert_int_equal(r->residual_ns, 75000000000); /* X-ST-1 */
 	assert_int_equal(r->miss, 15495265021916023);  /* X-ARCH-REL: 0.084 % */
-	assert_int_equal(r->opened_from, KD_INSIDE);   /* X-ARCH-2 */
+	/* X-ARCH-2 */
+	assert_int_equal(term_of(p, kd_policy_rule_find(p, "sni-i-registry"), KD_TERM_OPENED)->of, KD_INSIDE);
 	/* That the payload goes, on every later packet, was not read in the paper; the 75 s were. */
 	assert_int_equal(r->grade[KD_PART_THEN], KD_GRADE_ASSUMED);
 	assert_string_equal(r->claims[KD_PART_THEN], "X-SNI-I,X-ST-3");
@@ -570,8 +599,8 @@ static bool seed_row(const struct kd_book *book, char *const cells[SEED_CELLS])
 		const struct kd_book_rule *r = &book->rules[i];
 
 		if (strcmp(r->id, cells[1]) == 0)
-			return strcmp(r->residual_text != NULL ? r->residual_text : "-", cells[2]) == 0 &&
-			       strcmp(r->miss_text != NULL ? r->miss_text : "-", cells[3]) == 0 &&
+			return strcmp(r->residual.given ? r->residual.time.text : "-", cells[2]) == 0 &&
+			       strcmp(r->nmisses > 0 ? r->misses[0].value.text : "-", cells[3]) == 0 &&
 			       strcmp(r->then + 1, cells[4]) == 0;
 	}
 	for (unsigned int i = 0; strcmp(cells[0], "setting") == 0 && i < book->nsettings; i++) {
@@ -579,7 +608,7 @@ static bool seed_row(const struct kd_book *book, char *const cells[SEED_CELLS])
 		const char *since = s->scope.since_text != NULL ? s->scope.since_text : "-";
 
 		if (strcmp(kd_setting_rows[s->key].key, cells[1]) == 0 && strcmp(since, cells[2]) == 0)
-			return strcmp(s->text, cells[3]) == 0 &&
+			return strcmp(s->values[0].text, cells[3]) == 0 &&
 			       strcmp(kd_grade_name(s->evidence.grade[KD_PART_NUMBERS]), cells[4]) == 0;
 	}
 	return false;

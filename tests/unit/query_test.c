@@ -111,42 +111,120 @@ static void day_text(void **state)
 	assert_string_equal(buf, "2025-01-01");
 }
 
-static void asks(const char *text, int32_t day, unsigned int network)
-{
-	struct kd_fault fault;
-	struct kd_query q;
-	char *copy = exact(text);
+static const char *const isps[] = {"rostelecom", "mts"}, *const regions[] = {"moscow", "spb"},
+			 *const states[] = {"allowlist"};
+static const struct kd_query_words known = {
+	.isps = isps, .regions = regions, .states = states, .nisps = 2, .nregions = 2, .nstates = 1};
+static const struct kd_query_words nothing = {.nisps = 0};
 
-	assert_int_equal(kd_query_parse(&q, copy, strlen(text), &fault), 0);
+/* What is not said is 0. */
+static void asks(const char *text, struct kd_query want, const char *canonical)
+{
+	struct kd_query q, again;
+	struct kd_fault fault;
+	char *copy = exact(text), *name;
+
+	assert_int_equal(kd_query_parse(&q, &known, copy, strlen(text), &fault), 0);
 	free(copy);
-	assert_int_equal(q.day, day);
-	assert_int_equal(q.network, network);
+	assert_int_equal(q.day, want.day);
+	assert_int_equal(q.network, want.network);
+	assert_int_equal(q.isp, want.isp);
+	assert_int_equal(q.region, want.region);
+	assert_int_equal(q.state, want.state);
+	assert_int_equal(q.sample, want.sample);
+	assert_int_equal(q.box, 0);
+	assert_true(q.seed == 0);
+	name = kd_query_text(&q, &known);
+	assert_non_null(name);
+	assert_string_equal(name, canonical);
+	assert_int_equal(kd_query_parse(&again, &known, name, strlen(name), &fault), 0);
+	assert_true(again.day == q.day && again.network == q.network && again.isp == q.isp &&
+		    again.region == q.region && again.state == q.state && again.sample == q.sample);
+	free(name);
 }
 
-static void asks_not(const char *text, const char *message, const char *hint)
+static void refused(
+	const struct kd_query_words *words, const char *text, const char *message, const char *hint)
 {
-	struct kd_query q = {.day = 5, .network = 99};
+	struct kd_query q = {.day = 5, .network = 99, .isp = 98, .sample = 97};
 	struct kd_fault fault;
 	char *copy = exact(text);
 
-	assert_int_equal(kd_query_parse(&q, copy, strlen(text), &fault), -EINVAL);
+	assert_int_equal(kd_query_parse(&q, words, copy, strlen(text), &fault), -EINVAL);
 	free(copy);
 	assert_string_equal(fault.message, message);
 	assert_string_equal(fault.hint, hint);
 	assert_int_equal(q.day, 5);
 	assert_int_equal(q.network, 99);
+	assert_int_equal(q.isp, 98);
+	assert_int_equal(q.sample, 97);
 }
+
+static void asks_not(const char *text, const char *message, const char *hint)
+{
+	refused(&known, text, message, hint);
+}
+
+#define ON .day = 19071 /* 2022-03-20 */
 
 static void queries(void **state)
 {
 	(void)state;
-	asks("tspu@2022-03-20", 19071, KD_NETWORK_HOME);
-	asks("tspu@2022-03-20/home", 19071, KD_NETWORK_HOME);
-	asks("tspu@2022-03-20/mobile", 19071, KD_NETWORK_MOBILE);
-	asks("tspu@2022-03-20/hosting", 19071, KD_NETWORK_HOSTING);
-	asks("tspu@2022-03-20/corporate", 19071, KD_NETWORK_CORPORATE);
-	asks("tspu@2022-03-20/roaming", 19071, KD_NETWORK_ROAMING);
-	asks("tspu@2021-03-10", KD_FIRST_DAY, KD_NETWORK_HOME);
+	asks("tspu@2022-03-20", (struct kd_query){ON}, "tspu@2022-03-20/home");
+	asks("tspu@2022-03-20/home", (struct kd_query){ON}, "tspu@2022-03-20/home");
+	asks("tspu@2022-03-20/mobile", (struct kd_query){ON, .network = KD_NETWORK_MOBILE},
+		"tspu@2022-03-20/mobile");
+	asks("tspu@2022-03-20/hosting", (struct kd_query){ON, .network = KD_NETWORK_HOSTING},
+		"tspu@2022-03-20/hosting");
+	asks("tspu@2022-03-20/corporate", (struct kd_query){ON, .network = KD_NETWORK_CORPORATE},
+		"tspu@2022-03-20/corporate");
+	asks("tspu@2022-03-20/roaming", (struct kd_query){ON, .network = KD_NETWORK_ROAMING},
+		"tspu@2022-03-20/roaming");
+	asks("tspu@2021-03-10", (struct kd_query){.day = KD_FIRST_DAY}, "tspu@2021-03-10/home");
+}
+
+static void places(void **state)
+{
+	(void)state;
+	asks("tspu@2022-03-20/home/rostelecom", (struct kd_query){ON, .isp = 1},
+		"tspu@2022-03-20/home/rostelecom");
+	asks("tspu@2022-03-20/mobile/mts/spb",
+		(struct kd_query){ON, .network = KD_NETWORK_MOBILE, .isp = 2, .region = 2},
+		"tspu@2022-03-20/mobile/mts/spb");
+	asks("tspu@2022-03-20/home/-/moscow", (struct kd_query){ON, .region = 1},
+		"tspu@2022-03-20/home/-/moscow");
+	/* No ISP and no region: a dash says nothing. */
+	asks("tspu@2022-03-20/home/-", (struct kd_query){ON}, "tspu@2022-03-20/home");
+	asks("tspu@2022-03-20+allowlist", (struct kd_query){ON, .state = 1},
+		"tspu@2022-03-20/home+allowlist");
+	asks("tspu@2022-03-20/home/mts+allowlist", (struct kd_query){ON, .isp = 2, .state = 1},
+		"tspu@2022-03-20/home/mts+allowlist");
+}
+
+static void samples(void **state)
+{
+	const char *hint = "expected ~1 to ~1000000 at the end, as in tspu@2022-03-20~7";
+
+	(void)state;
+	asks("tspu@2022-03-20~1", (struct kd_query){ON, .sample = 1}, "tspu@2022-03-20/home~1");
+	asks("tspu@2022-03-20/mobile~1000000",
+		(struct kd_query){ON, .network = KD_NETWORK_MOBILE, .sample = 1000000},
+		"tspu@2022-03-20/mobile~1000000");
+	asks("tspu@2022-03-20/home/-/moscow+allowlist~7",
+		(struct kd_query){ON, .region = 1, .state = 1, .sample = 7},
+		"tspu@2022-03-20/home/-/moscow+allowlist~7");
+	asks_not("tspu@2022-03-20~0", "\"~0\" is not a sampled box", hint);
+	asks_not("tspu@2022-03-20~", "\"~\" is not a sampled box", hint);
+	asks_not("tspu@2022-03-20~01", "\"~01\" is not a sampled box", hint);
+	asks_not("tspu@2022-03-20~1000001", "\"~1000001\" is not a sampled box", hint);
+	asks_not("tspu@2022-03-20~4294967297", "\"~4294967297\" is not a sampled box", hint);
+	asks_not("tspu@2022-03-20~18446744073709551617", "\"~18446744073709551617\" is not a sampled box",
+		hint);
+	asks_not("tspu@2022-03-20~-1", "\"~-1\" is not a sampled box", hint);
+	asks_not("tspu@2022-03-20~7x", "\"~7x\" is not a sampled box", hint);
+	asks_not("tspu@2022-03-20~7+allowlist", "\"~7+allowlist\" is not a sampled box", hint);
+	asks_not("tspu@2022-03-20~7~8", "\"~7~8\" is not a sampled box", hint);
+	asks_not("tspu@2022-03-20~7/home", "\"~7/home\" is not a sampled box", hint);
 }
 
 static void no_queries(void **state)
@@ -162,13 +240,58 @@ static void no_queries(void **state)
 	asks_not("tspu@2022-03-20/", "unknown network \"\"", networks);
 	asks_not("tspu@2022-03-20/moblie", "unknown network \"moblie\"",
 		"known: home, mobile, hosting, corporate, roaming - did you mean \"mobile\"?");
-	asks_not("tspu@2022-03-20/home/rostelecom", "unknown ISP \"rostelecom\"",
-		"known ISPs and regions: none yet");
-	asks_not("tspu@2022-03-20/home/", "unknown ISP \"\"", "known ISPs and regions: none yet");
-	asks_not("tspu@2022-03-20+allowlist", "unknown state \"allowlist\"", "known states: none yet");
-	asks_not("tspu@2022-03-20/home+", "unknown state \"\"", "known states: none yet");
 	asks_not("gfw@2022-03-20", "unknown censor \"gfw\"", "known: tspu, as in tspu@2022-03-20");
-	asks_not("tspu", "\"tspu\" is not a query", "expected tspu@YYYY-MM-DD[/NETWORK]");
+	asks_not("tspu", "\"tspu\" is not a query",
+		"expected tspu@YYYY-MM-DD[/NETWORK[/ISP[/REGION]]][+STATE][~K]");
+}
+
+static void no_places(void **state)
+{
+	(void)state;
+	asks_not("tspu@2022-03-20/home/rostelekom", "unknown ISP \"rostelekom\"",
+		"known: rostelecom, mts - did you mean \"rostelecom\"?");
+	asks_not("tspu@2022-03-20/home/", "unknown ISP \"\"", "known: rostelecom, mts");
+	asks_not("tspu@2022-03-20/home/moscow", "unknown ISP \"moscow\"", "known: rostelecom, mts");
+	asks_not("tspu@2022-03-20/home/mts/", "unknown region \"\"", "known: moscow, spb");
+	asks_not("tspu@2022-03-20/home/mts/-", "unknown region \"-\"", "known: moscow, spb");
+	asks_not("tspu@2022-03-20/home/mts/mosocw", "unknown region \"mosocw\"",
+		"known: moscow, spb - did you mean \"moscow\"?");
+	asks_not("tspu@2022-03-20/home/mts/spb/x/y", "\"x/y\" behind the region",
+		"expected tspu@YYYY-MM-DD[/NETWORK[/ISP[/REGION]]][+STATE][~K]");
+	asks_not("tspu@2022-03-20/home/mts/spb/", "\"\" behind the region",
+		"expected tspu@YYYY-MM-DD[/NETWORK[/ISP[/REGION]]][+STATE][~K]");
+	asks_not("tspu@2022-03-20+alowlist", "unknown state \"alowlist\"",
+		"known: allowlist - did you mean \"allowlist\"?");
+	asks_not("tspu@2022-03-20/home+", "unknown state \"\"", "known: allowlist");
+	asks_not("tspu@2022-03-20+allowlist+allowlist", "unknown state \"allowlist+allowlist\"",
+		"known: allowlist");
+	asks_not("tspu@2022-03-20+allowlist/home", "unknown state \"allowlist/home\"", "known: allowlist");
+	refused(&nothing, "tspu@2022-03-20/home/rostelecom", "unknown ISP \"rostelecom\"", "known: none yet");
+	refused(&nothing, "tspu@2022-03-20/home/-/moscow", "unknown region \"moscow\"", "known: none yet");
+	refused(&nothing, "tspu@2022-03-20+allowlist", "unknown state \"allowlist\"", "known: none yet");
+}
+
+/* As many as there may be, with names as long as anybody writes: the hint is cut at a word. */
+static void many_places(void **state)
+{
+	const char *many[64];
+	struct kd_query_words words = {.isps = many, .nisps = 64};
+	struct kd_fault fault;
+	struct kd_query q;
+	char text[64][40];
+
+	(void)state;
+	for (int i = 0; i < 64; i++) {
+		for (int c = 0; c < 38; c++)
+			text[i][c] = (char)('a' + (i + c) % 26);
+		text[i][38] = (char)('a' + i / 26);
+		text[i][39] = '\0';
+		many[i] = text[i];
+	}
+	assert_int_equal(kd_query_parse(&q, &words, "tspu@2022-03-20/home/x", 22, &fault), -EINVAL);
+	assert_string_equal(fault.message, "unknown ISP \"x\"");
+	assert_true(strncmp(fault.hint, "known: ", 7) == 0);
+	assert_string_equal(fault.hint + strlen(fault.hint) - 5, ", ...");
 }
 
 int main(void)
@@ -179,7 +302,11 @@ int main(void)
 		cmocka_unit_test(not_dates),
 		cmocka_unit_test(day_text),
 		cmocka_unit_test(queries),
+		cmocka_unit_test(places),
+		cmocka_unit_test(samples),
 		cmocka_unit_test(no_queries),
+		cmocka_unit_test(no_places),
+		cmocka_unit_test(many_places),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

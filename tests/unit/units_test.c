@@ -109,6 +109,21 @@ static void counts(void **state)
 		"expected a whole number, with pkt or nothing behind it");
 }
 
+/* Bytes a second are eight bits a second; 0.3 kB/s is 2400 bit/s exactly. */
+static void rates_in_bytes(void **state)
+{
+	(void)state;
+	is(KD_UNIT_RATE, "650 B/s", 5200);
+	is(KD_UNIT_RATE, "16 kB/s", 128000);
+	is(KD_UNIT_RATE, "0.3 kB/s", 2400);
+	is(KD_UNIT_RATE, "0.125 B/s", 1);
+	refused(KD_UNIT_RATE, "0.1 B/s", "\"0.1 B/s\" is finer than 1 bit/s", "");
+	refused(KD_UNIT_RATE, "125000001 kB/s", "\"125000001 kB/s\" is more than 1000 Gbit/s", "");
+	refused(KD_UNIT_RATE, "650 b/s", "\"650 b/s\" is not a rate",
+		"expected a number and one of bit/s, kbit/s, Mbit/s, Gbit/s, B/s, kB/s - did you mean \"650 "
+		"B/s\"?");
+}
+
 static void range(const char *text, unsigned int kind, uint64_t value, uint64_t lo, uint64_t hi)
 {
 	struct kd_fault fault;
@@ -132,6 +147,7 @@ static void ranges(void **state)
 	range("25 ( 25 .. 25 )", KD_UNIT_COUNT, 25, 25, 25);
 	range("50 % (25.0..100)", KD_UNIT_SHARE, 0x8000000000000000, 0x4000000000000000, UINT64_MAX);
 	range("140 kbit/s (0.13 Mbit/s..150)", KD_UNIT_RATE, 140000, 130000, 150000);
+	range("650 B/s (600..700)", KD_UNIT_RATE, 5200, 4800, 5600);
 }
 
 static void ranges_refused(void **state)
@@ -152,13 +168,15 @@ static void ranges_refused(void **state)
 
 static void words(void **state)
 {
-	const char *wanted = "expected a number and one of bit/s, kbit/s, Mbit/s, Gbit/s";
+	const char *wanted = "expected a number and one of bit/s, kbit/s, Mbit/s, Gbit/s, B/s, kB/s";
 
 	(void)state;
 	refused(KD_UNIT_RATE, "128 kbits", "\"128 kbits\" is not a rate",
-		"expected a number and one of bit/s, kbit/s, Mbit/s, Gbit/s - did you mean \"128 kbit/s\"?");
+		"expected a number and one of bit/s, kbit/s, Mbit/s, Gbit/s, B/s, kB/s - did you mean \"128 "
+		"kbit/s\"?");
 	refused(KD_UNIT_RATE, "2.5 mbit/s", "\"2.5 mbit/s\" is not a rate",
-		"expected a number and one of bit/s, kbit/s, Mbit/s, Gbit/s - did you mean \"2.5 Mbit/s\"?");
+		"expected a number and one of bit/s, kbit/s, Mbit/s, Gbit/s, B/s, kB/s - did you mean \"2.5 "
+		"Mbit/s\"?");
 	refused(KD_UNIT_RATE, "128", "\"128\" is not a rate", wanted);
 	refused(KD_UNIT_RATE, "kbit/s", "\"kbit/s\" is not a rate", wanted);
 	refused(KD_UNIT_RATE, "", "\"\" is not a rate", wanted);
@@ -196,6 +214,8 @@ static void printed(void **state)
 	text(KD_UNIT_COUNT, 20, "20 pkt");
 	text(KD_UNIT_BYTES, 16000, "16 kB");
 	text(KD_UNIT_RATE, 128000, "128 kbit/s");
+	text(KD_UNIT_RATE, 5200, "5200 bit/s");
+	text(KD_UNIT_RATE, 8, "8 bit/s");
 	text(KD_UNIT_SHARE, 0x8000000000000000, "50 %");
 	text(KD_UNIT_SHARE, 15495265021916023, "0.084 %");
 	text(KD_UNIT_SHARE, UINT64_MAX, "100 %");
@@ -209,6 +229,7 @@ int main(void)
 		cmocka_unit_test(decimals_are_exact),
 		cmocka_unit_test(shares),
 		cmocka_unit_test(counts),
+		cmocka_unit_test(rates_in_bytes),
 		cmocka_unit_test(ranges),
 		cmocka_unit_test(ranges_refused),
 		cmocka_unit_test(words),

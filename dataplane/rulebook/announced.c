@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The tables of what is announced. Words of a value are settled here, before anything reads them, so that the
+ * rulebook can be written first. Nothing here acts: a rule that uses a row says `pending`.
+ */
+#include "rulebook/announced.h"
+
+#include "rulebook/units.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define DIRECTIONS "both|to-inside|to-outside"
+/* A kind of fake packet is taken for real, seen through, or held against who sent it. */
+#define FAKES "believe|ignore|punish"
+
+#define NUMBER(kind, help) NULL, KD_UNIT_##kind, NULL, help
+#define WORDS(words, help) NULL, KD_UNIT_KINDS, words, help
+#define TEXT(help) NULL, KD_UNIT_KINDS, NULL, help
+#define END                                                                                                  \
+	{                                                                                                    \
+		NULL, NULL, 0, NULL, NULL                                                                    \
+	}
+
+const struct kd_announced kd_announced_mechanisms[] = {
+	{"police", "rate", KD_UNIT_RATE, NULL, "what passes"},
+	{"police", "burst", KD_UNIT_BYTES, NULL, "what passes at once"},
+	{"police", "direction", KD_UNIT_KINDS, DIRECTIONS, "which packets are counted"},
+	{"delay", "time", KD_UNIT_DURATION, NULL, "how long each packet is held"},
+	{"delay", "jitter", KD_UNIT_DURATION, NULL, "up to so much more or less"},
+	{"delay", "rate", KD_UNIT_RATE, NULL, "how fast the queue empties"},
+	{"delay", "queue", KD_UNIT_BYTES, NULL, "what the queue holds; more is dropped"},
+	{"delay", "reorder", KD_UNIT_SHARE, NULL, "packets that overtake those before them"},
+	{"delay", "direction", KD_UNIT_KINDS, DIRECTIONS, "which packets are held"},
+	/* X-ARCH-8: "capacity", 0 is a block and 100 lets all pass. */
+	{"impair", "capacity", KD_UNIT_COUNT, NULL, "packets of a hundred that pass, 0 to 100"},
+	{"impair", "loss", KD_UNIT_SHARE, NULL, "packets that vanish, each drawn alone"},
+	{"impair", "burst_loss", KD_UNIT_SHARE, NULL, "packets that vanish while a burst of loss lasts"},
+	{"impair", "burst_start", KD_UNIT_SHARE, NULL, "packets with which such a burst starts"},
+	{"impair", "burst_end", KD_UNIT_SHARE, NULL, "packets of a burst with which it ends"},
+	{"impair", "duplicate", KD_UNIT_SHARE, NULL, "packets that leave twice"},
+	{"impair", "corrupt", KD_UNIT_SHARE, NULL, "packets that leave with a flipped bit"},
+	{"impair", "direction", KD_UNIT_KINDS, DIRECTIONS, "which packets are touched"},
+	{"answer", "form", KD_UNIT_KINDS, "dns|nxdomain|302|page|fin|alert|icmp",
+		"what is sent as the answer"},
+	{"answer", "address", KD_UNIT_KINDS, NULL, "dns: the address given"},
+	{"answer", "location", KD_UNIT_KINDS, NULL, "302: where to"},
+	{"answer", "body", KD_UNIT_KINDS, NULL, "page: the text shown"},
+	{"answer", "ttl", KD_UNIT_DURATION, NULL, "dns: how long the answer may be kept"},
+	{"answer", "direction", KD_UNIT_KINDS, DIRECTIONS, "who gets it"},
+	{"redirect", "to", KD_UNIT_KINDS, NULL, "address the flow goes to instead"},
+	END,
+};
+
+const struct kd_announced kd_announced_protocols[] = {
+	{"quic", TEXT("QUIC Initial packets, with the ClientHello inside")},
+	{"dns", TEXT("DNS queries and answers over UDP and TCP")},
+	{"dtls", TEXT("DTLS handshakes")},
+	{"stun", TEXT("STUN and TURN messages")},
+	{"wireguard", TEXT("WireGuard handshakes")},
+	{"openvpn", TEXT("OpenVPN control packets over UDP and TCP")},
+	{"ssh", TEXT("SSH version lines")},
+	{"socks", TEXT("SOCKS 4 and 5 greetings")},
+	{"mtproto", TEXT("MTProto, plain and obfuscated")},
+	{"discord", TEXT("Discord's address discovery over UDP")},
+	END,
+};
+
+const struct kd_announced kd_announced_terms[] = {
+	{"ja3", TEXT("JA3 digest of the ClientHello")},
+	{"ja4", TEXT("JA4 fingerprint of the ClientHello")},
+	{"browser", TEXT("whose ClientHello it looks like")},
+	{"quic_version", TEXT("version of the QUIC Initial")},
+	{"certificate_name", TEXT("a name of the server's certificate, as a name term")},
+	{"qname", TEXT("name asked for in a DNS query, as a name term")},
+	END,
+};
+
+const struct kd_announced kd_announced_then[] = {
+	{"after", TEXT("acts only so many packets, bytes or so much time later")},
+	{"share", NUMBER(SHARE, "of flows, those it acts on")},
+	{"delay_before", NUMBER(DURATION, "waits for so long before it acts")},
+	{"scope", WORDS("from_here|this_packet|name_end", "what it acts on: all from the trigger on, the "
+							  "trigger only, or the piece the name ends in")},
+	END,
+};
+
+const struct kd_announced kd_announced_residual[] = {
+	{"3-tuple", TEXT("key: inside address, outside address and port")},
+	{"pair", TEXT("key: both addresses")},
+	{"address", TEXT("key: outside address")},
+	{"address:port", TEXT("key: outside address and port")},
+	{"prefix", TEXT("key: prefix of the outside address")},
+	{"tag", TEXT("key: tag of the outside address")},
+	{"protocols", TEXT("of the IP protocols, those it holds for")},
+	{"for", TEXT("whose other flows it holds for: the subscriber's, everyone's")},
+	{"restart", TEXT("what sets its time back")},
+	{"publish_after", TEXT("how long until other boxes know of it")},
+	END,
+};
+
+const struct kd_announced kd_announced_knobs[] = {
+	{"tcp.reassemble", WORDS("off|in-order|any-order", "segments are put together before they are read")},
+	{"tcp.overlap", WORDS("first|last|strict", "which bytes of overlapping segments count")},
+	{"tls.join_records",
+		WORDS("off|within_segment|stream", "a ClientHello split over records is joined")},
+	{"tls.padded_hello",
+		WORDS("parsed|unparsed", "a ClientHello behind another record or padding is found")},
+	{"tls.certificates", WORDS("unread|read", "names of the server's certificate are read")},
+	{"tls.parser_2021", WORDS("off|on", "ClientHellos are parsed as the throttling boxes of 2021 did")},
+	{"http.requests", WORDS("first|all", "which requests of a connection are read")},
+	{"names.case", WORDS("ignored|exact", "upper and lower case of names on the wire")},
+	{"names.trailing_dot", WORDS("exact|ignored", "a name on the wire that ends with a dot")},
+	{"fake.checksum", WORDS(FAKES, "packets with a wrong checksum")},
+	{"fake.ttl", WORDS(FAKES, "packets whose TTL differs from their flow's")},
+	{"fake.sequence", WORDS(FAKES, "segments far outside the window")},
+	{"fake.past_sequence", WORDS(FAKES, "segments from before the flow's start")},
+	{"fake.md5", WORDS(FAKES, "segments with a TCP MD5 option")},
+	{"fake.timestamp", WORDS(FAKES, "segments with an old TCP timestamp")},
+	{"fake.ip_id", WORDS(FAKES, "packets whose IP ID does not fit their flow")},
+	{"fake.urgent", WORDS(FAKES, "segments with urgent data")},
+	{"fake.syn_data", WORDS(FAKES, "payload on a SYN")},
+	{"fake.overlap", WORDS(FAKES, "segments that rewrite what was sent")},
+	{"fake.low_ttl_end", WORDS(FAKES, "a RST or FIN that cannot reach the other end")},
+	{"fake.name_length", WORDS(FAKES, "names whose length fields contradict each other")},
+	{"flow.remote_syn", WORDS("ignored|lifts", "a SYN from the outside on a flow of the inside")},
+	{"flow.fin_rst", WORDS("ignored|clears", "a FIN or RST on a flow that a rule has hold of")},
+	{"flow.clean_hello", WORDS("looks_on|clears", "a ClientHello that no rule takes")},
+	{"frag.inspect", WORDS("no|yes", "fragmented packets are read")},
+	END,
+};
+
+const struct kd_announced kd_announced_settings[] = {
+	{"inspect.give_up_bytes", NUMBER(BYTES, "payload of one side after which a flow is given up")},
+	{"inspect.later_packets", NUMBER(COUNT, "payload packets looked at after a flow was recognised")},
+	{"frag.most", NUMBER(COUNT, "fragments of one packet; with more the packet is dropped")},
+	{"frag.lifetime", NUMBER(DURATION, "how long fragments wait for the rest")},
+	{"flow.idle_syn", NUMBER(DURATION, "a TCP flow of a SYN only, idle for this long, is forgotten")},
+	{"flow.idle_established",
+		NUMBER(DURATION, "a TCP flow past its handshake, idle for this long, is forgotten")},
+	END,
+};
+
+const struct kd_announced *kd_announced_find(const struct kd_announced *rows, const char *name)
+{
+	for (const struct kd_announced *r = rows; r->name != NULL; r++)
+		if (strcmp(r->name, name) == 0)
+			return r;
+	return NULL;
+}
+
+void kd_announced_words(char *buf, size_t room, const struct kd_announced *rows)
+{
+	size_t len = 0;
+
+	if (room == 0)
+		return;
+	buf[0] = '\0';
+	for (const struct kd_announced *r = rows; r->name != NULL && len < room; r++)
+		if (kd_announced_find(rows, r->name) == r)
+			len += (size_t)snprintf(buf + len, room - len, "%s%s", len > 0 ? "|" : "", r->name);
+}

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The numbers that entries state, and what they wait for. `pending` has to name exactly the things an entry
+ * uses that do not exist yet: one that is not named would let a reader believe that it works, one too many
+ * would outlive its reason. Which things do not exist is the business of announced.c.
+ */
+#include "rulebook/rule.h"
+
+#include "engine/mechanism.h"
+#include "engine/protocol.h"
+#include "rulebook/announced.h"
+#include "rulebook/setting.h"
+#include "rulebook/units.h"
+
+#include <stdio.h>
+#include <string.h>
+
+const char *kd_scalar_text(const config_setting_t *s, char buf[KD_SCALAR_TEXT])
+{
+	switch (config_setting_type(s)) {
+	case CONFIG_TYPE_STRING:
+		return config_setting_get_string(s);
+	case CONFIG_TYPE_INT:
+	case CONFIG_TYPE_INT64:
+		snprintf(buf, KD_SCALAR_TEXT, "%lld", config_setting_get_int64(s));
+		return buf;
+	case CONFIG_TYPE_BOOL:
+		return config_setting_get_bool(s) ? "true" : "false";
+	default:
+		snprintf(buf, KD_SCALAR_TEXT, "%g", config_setting_get_float(s));
+		return buf;
+	}
+}
+
+bool kd_number_read(struct kd_book *book, const config_setting_t *setting, const char *key, unsigned int kind,
+	struct kd_book_number *ret)
+{
+	char buf[KD_SCALAR_TEXT];
+	const char *text = kd_scalar_text(setting, buf);
+	struct kd_book_number n = {.kind = (uint8_t)kind};
+	struct kd_fault fault;
+
+	memset(ret, 0, sizeof(*ret));
+	ret->kind = (uint8_t)kind;
+	if (kd_schema_cut(book, setting))
+		return false;
+	if (kd_units_parse(&n.n, kind, text, strlen(text), &fault) < 0) {
+		kd_schema_fault(book, setting, &fault);
+		return false;
+	}
+	n.key = kd_schema_keep(book, key);
+	n.text = kd_schema_keep(book, text);
+	if (n.key == NULL || n.text == NULL)
+		return false;
+	*ret = n;
+	return true;
+}
+
+bool kd_rule_number(struct kd_book *book, const config_setting_t *setting, const char *key, unsigned int kind,
+	struct kd_book_rule *rule, struct kd_book_number *ret)
+{
+	rule->numbers_given = true;
+	if (!kd_number_read(book, setting, key, kind, ret)) {
+		rule->unranged = false; /* said once is enough */
+		return false;
+	}
+	if (!ret->n.ranged)
+		rule->unranged = true;
+	rule->numbers = kd_arena_grow(book->arena, rule->numbers, rule->nnumbers, sizeof(*ret));
+	if (rule->numbers == NULL) {
+		book->no_memory = true;
+		rule->nnumbers = 0;
+		memset(ret, 0, sizeof(*ret));
+		return false;
+	}
+	rule->numbers[rule->nnumbers++] = *ret;
+	return true;
+}
+
+static bool has(const struct kd_needs *needs, const char *what)
+{
+	for (unsigned int i = 0; i < needs->n; i++)
+		if (strcmp(needs->what[i], what) == 0)
+			return true;
+	return false;
+}
+
+void kd_needs_add(struct kd_book *book, struct kd_needs *needs, const char *what, bool inert)
+{
+	const char *copy;
+
+	needs->inert = needs->inert || inert;
+	if (has(needs, what))
+		return;
+	copy = kd_schema_keep(book, what);
+	needs->what = kd_arena_grow(book->arena, needs->what, needs->n, sizeof(*needs->what));
+	if (copy == NULL || needs->what == NULL) {
+		book->no_memory = true;
+		needs->n = 0;
+		return;
+	}
+	needs->what[needs->n++] = copy;
+}
+
+void kd_rule_need(struct kd_book *book, struct kd_book_rule *rule, const char *what, bool inert)
+{
+	kd_needs_add(book, &rule->needs, what, inert);
+}
+
+static bool mechanism_there(const char *name)
+{
+	return kd_mechanism_find(name) >= 0;
+}
+
+static bool protocol_there(const char *name)
+{
+	return kd_protocol_find(name) >= 0;
+}
+
+static bool setting_there(const char *name)
+{
+	for (int i = 0; i < KD_SETTING_COUNT; i++)
+		if (strcmp(kd_setting_rows[i].key, name) == 0)
+			return true;
+	return false;
+}
+
+static const struct kd_announced paths[] = {
+	{"boxes", NULL, KD_UNIT_KINDS, NULL, "more boxes than one on a path"}, {NULL, NULL, 0, NULL, NULL}};
+
+/* What may be waited for. `there`: what exists by that kind; or words that are in use. */
+static const struct kind {
+	const char *name;
+	const struct kd_announced *rows;
+	bool (*there)(const char *name);
+	const char *words;
+} kinds[] = {
+	{"mechanism", kd_announced_mechanisms, mechanism_there, ""},
+	{"protocol", kd_announced_protocols, protocol_there, ""},
+	{"term", kd_announced_terms, NULL,
+		"protocol|transport|signature|sni|host|opened_from|from|to|by|either|to_port|by_port|either_"
+		"port|"
+		"length|bytes|nth|classified|already|count|hours|pairs|all|any|not"},
+	{"then", kd_announced_then, NULL, "mechanism|allow|after|share|delay_before|scope"},
+	{"residual", kd_announced_residual, NULL,
+		"key|time|4-tuple|3-tuple|pair|address|address:port|prefix|tag|protocols|for|restart|publish_"
+		"after"},
+	{"knob", kd_announced_knobs, NULL, ""},
+	{"setting", kd_announced_settings, setting_there, ""},
+	{"path", paths, NULL, ""},
+};
+
+#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
+#define EXPECTED                                                                                             \
+	"expected mechanism:NAME, protocol:NAME, term:NAME, then:NAME, residual:NAME, knob:NAME, "           \
+	"setting:NAME or path:boxes"
+
+static bool word_there(const char *words, const char *word)
+{
+	size_t len = strlen(word), n;
+
+	for (const char *w = words; *w != '\0'; w += n + (w[n] == '|')) {
+		n = strcspn(w, "|");
+		if (n == len && memcmp(w, word, n) == 0)
+			return true;
+	}
+	return false;
+}
+
+static const struct kind *kind_of(const char *text, const char **ret_name)
+{
+	for (unsigned int i = 0; i < KINDS; i++) {
+		size_t len = strlen(kinds[i].name);
+
+		if (strncmp(text, kinds[i].name, len) != 0 || text[len] != ':' || text[len + 1] == '\0')
+			continue;
+		*ret_name = text + len + 1;
+		return &kinds[i];
+	}
+	return NULL;
+}
+
+/* An entry of `pending` that the needs do not have. */
+static void superfluous(struct kd_book *book, const config_setting_t *e, bool alone)
+{
+	const char *text = config_setting_get_string(e), *name,
+		   *out = alone ? "take the line out" : "take it out";
+	const struct kind *k = kind_of(text, &name);
+	char words[1024], noun[64];
+
+	if (k == NULL) {
+		kd_schema_error(book, e, EXPECTED, "\"%.80s\" cannot be waited for", text);
+	} else if (kd_announced_find(k->rows, name) != NULL) {
+		kd_schema_error(
+			book, e, out, "pending on %s \"%.80s\", which is not used here", k->name, name);
+	} else if ((k->there != NULL && k->there(name)) || word_there(k->words, name)) {
+		kd_schema_error(book, e, out, "pending on %s \"%.80s\", which exists", k->name, name);
+	} else {
+		kd_announced_words(words, sizeof(words), k->rows);
+		snprintf(noun, sizeof(noun), "%s to wait for", k->name);
+		kd_schema_unknown(book, e, noun, name, words);
+	}
+}
+
+bool kd_pending_has(const config_setting_t *pending, const char *what)
+{
+	for (unsigned int i = 0; i < kd_schema_count(pending); i++)
+		if (strcmp(config_setting_get_string(kd_schema_element(pending, i)), what) == 0)
+			return true;
+	return false;
+}
+
+/* 'mechanism "police", then "after"', and what to write: all of the needs. */
+static void missing(struct kd_book *book, const config_setting_t *at, const config_setting_t *pending,
+	const struct kd_needs *needs)
+{
+	char what[400] = "", hint[600];
+	size_t len = 0, hint_len;
+	unsigned int n = 0;
+
+	hint_len = (size_t)snprintf(hint, sizeof(hint), "write pending = %s", needs->n > 1 ? "[ " : "");
+	for (unsigned int i = 0; i < needs->n; i++) {
+		const char *text = needs->what[i], *name = text;
+		const struct kind *k = kind_of(text, &name);
+
+		if (hint_len < sizeof(hint))
+			hint_len += (size_t)snprintf(hint + hint_len, sizeof(hint) - hint_len, "%s\"%s\"",
+				i > 0 ? ", " : "", text);
+		if (kd_pending_has(pending, text))
+			continue;
+		if (len < sizeof(what))
+			len += (size_t)snprintf(what + len, sizeof(what) - len, "%s%s%s\"%s\"",
+				n > 0 ? ", " : "", k != NULL ? k->name : "", k != NULL ? " " : "", name);
+		n++;
+	}
+	if (n == 0)
+		return;
+	if (needs->n > 1 && hint_len < sizeof(hint))
+		snprintf(hint + hint_len, sizeof(hint) - hint_len, " ]");
+	kd_schema_error(book, pending != NULL ? pending : at, hint, "%s do%s not exist yet", what,
+		n == 1 ? "es" : "");
+}
+
+void kd_pending_read(struct kd_book *book, const config_setting_t *group, const struct kd_needs *needs,
+	const char **ret_text, bool *ret_inert)
+{
+	const config_setting_t *pending = kd_schema_get(group, "pending", KD_TYPE_STRINGS);
+	const char *joined = NULL;
+
+	for (unsigned int i = 0; i < kd_schema_count(pending); i++) {
+		const config_setting_t *e = kd_schema_element(pending, i);
+		const char *text = config_setting_get_string(e);
+		bool twice = false;
+
+		for (unsigned int j = 0; j < i; j++)
+			twice = twice ||
+				strcmp(config_setting_get_string(kd_schema_element(pending, j)), text) == 0;
+		if (twice)
+			kd_schema_error(book, e, NULL, "\"%.80s\" stands here twice", text);
+		else if (!has(needs, text))
+			superfluous(book, e, e == pending);
+		joined = joined == NULL ? kd_schema_keep(book, text)
+					: kd_arena_printf(book->arena, "%s, %s", joined, text);
+		if (joined == NULL) {
+			book->no_memory = true;
+			return;
+		}
+	}
+	missing(book, group, pending, needs);
+	*ret_text = joined;
+	if (ret_inert != NULL)
+		*ret_inert = needs->inert;
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What only the whole book shows: rules behind others, and rules that name rules.
+ */
+#include "small_book.h"
+
+static void test_lint_hidden(void **state)
+{
+	(void)state;
+	own(RULES(TLS("a", DROP) ", " TLS("b", "then = { mechanism = 'reset'; };")),
+		"rules.[1]: unreachable rule 'b' | DIR/own.cfg:1: 'a' matches the same earlier in the same "
+		"phase\n");
+	own(RULES("{ id = 'a'; default = 'deny'; }, { id = 'b'; default = 'deny'; then = { mechanism = "
+		  "'reset'; }; }"),
+		"rules.[1]: unreachable rule 'b' | DIR/own.cfg:1: 'a' matches the same earlier in the same "
+		"phase\n");
+	own(RULES("{ id = 'a'; phase = 'observe'; when = { }; }, { id = 'b'; phase = 'observe'; when = { }; "
+		  "}, { id = 'c'; phase = 'fallback'; when = { }; " DROP " }"),
+		"");
+	own(RULES(TLS("a", DROP "share = '50 %';") ", " TLS("b", DROP)), "");
+	own(RULES(TLS("a", DROP "variants = ( { }, { share = '5 %'; } );") ", " TLS("b", DROP)), "");
+	own(RULES(TLS("a", DROP) ", " TLS(
+		    "b", DROP "variants = ( { when = { protocol = 'http'; }; }, { } );")),
+		"");
+	own(RULES(TLS("a", DROP) ", " TLS(
+		    "b", DROP "variants = ( { then = { mechanism = 'reset'; }; }, { } );")),
+		"rules.[1]: unreachable rule 'b' | DIR/own.cfg:1: 'a' matches the same earlier in the same "
+		"phase\n");
+}
+
+static void test_lint_else(void **state)
+{
+	(void)state;
+	own(RULES(TLS("a", DROP "else = 'bb';") ", { id = 'bbb'; phase = 'fallback'; when = { }; " DROP " }"),
+		"rules.[0].else: unknown rule 'bb' - did you mean 'bbb'?\n");
+	own(RULES(TLS("a", DROP "else = 'a';")), "rules.[0].else: rule 'a' stands in for itself\n");
+	own(RULES("{ id = 'a'; phase = 'protocol'; when = { protocol = 'tls'; }; " DROP "else = 'b'; },\n"
+		  "{ id = 'b'; phase = 'protocol'; when = { protocol = 'http'; }; " DROP "else = 'c'; },\n"
+		  "{ id = 'c'; phase = 'fallback'; when = { protocol = 'http'; }; " DROP "else = 'b'; },\n"
+		  "{ id = 'd'; phase = 'fallback'; when = { protocol = 'tls'; }; " DROP "else = 'a'; }"),
+		"rules.[1].else: 'else' goes in a circle, back to 'b' | one of the rules must have no "
+		"'else'\n");
+}
+
+static void test_lint_already(void **state)
+{
+	(void)state;
+	own(RULES("{ id = 'a'; phase = 'protocol'; when = { any = ( { already = 'ob'; }, { already = 'a'; } "
+		  "); }; " DROP " },\n"
+		  "{ id = 'ob1'; phase = 'observe'; when = { }; }"),
+		"rules.[0].when.any.[0].already: unknown rule 'ob' - did you mean 'ob1'?\n"
+		"rules.[0].when.any.[1].already: rule 'a' asks for itself\n");
+	own(RULES("{ id = 'a'; phase = 'protocol'; when = { protocol = 'tls'; already = 'b'; }; " DROP " },\n"
+		  "{ id = 'b'; phase = 'observe'; when = { already = 'a'; }; }"),
+		"rules.[0]: 'already' goes in a circle, back to 'a' | of rules that wait for each other none "
+		"can be the first\n");
+	/* Either will do: no circle. */
+	own(RULES("{ id = 'a'; phase = 'protocol'; when = { any = ( { protocol = 'tls'; }, { already = 'b'; "
+		  "} ); }; " DROP " },\n"
+		  "{ id = 'b'; phase = 'observe'; when = { already = 'a'; }; }"),
+		"");
+}
+
+static void test_lint_days(void **state)
+{
+#define DAYS(id, days, phase, more)                                                                          \
+	"{ id = '" id "'; " days " phase = '" phase "'; when = { protocol = 'tls'; }; " DROP                 \
+	"evidence = { match = 'X-THR-2021'; then = 'X-THR-2021'; }; " more " }"
+	static const char elsewhere[] = "?rules.[0].else: 'b' is not in force wherever 'a' is | "
+					"DIR/rulebook/rules.cfg:2: 'b' is limited to other days or places\n";
+
+	(void)state;
+	says_of(false,
+		RULES(DAYS("a", "since = '2022-01';", "protocol", "else = 'b';") ",\n" DAYS(
+			"b", "since = '2022-01'; until = '2023-01';", "fallback", "")),
+		elsewhere);
+	says_of(false,
+		RULES(DAYS("a", "since = '2022-01';", "protocol", "else = 'b';") ",\n" DAYS(
+			"b", "since = '2022-01'; where = { network = 'home'; };", "fallback", "")),
+		elsewhere);
+	says_of(false,
+		RULES(DAYS("a", "since = '2022-01'; where = { isp = 'one'; };", "protocol",
+			"else = 'b';") ",\n" DAYS("b", "since = '2021-12';", "fallback", "")),
+		"");
+	/* The same match on days that do not meet hides nothing. */
+	says_of(false,
+		RULES(DAYS("a", "since = '2022-01'; until = '2022-07';", "protocol", "") ",\n" DAYS(
+			"b", "since = '2022-06';", "protocol", "")),
+		"rules.[1]: unreachable rule 'b' | DIR/rulebook/rules.cfg:1: 'a' matches the same earlier in "
+		"the same phase\n");
+	says_of(false,
+		RULES(DAYS("a", "since = '2022-01'; until = '2022-06';", "protocol", "") ",\n" DAYS(
+			"b", "since = '2022-06';", "protocol", "")),
+		"");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_lint_hidden),
+		cmocka_unit_test(test_lint_else),
+		cmocka_unit_test(test_lint_already),
+		cmocka_unit_test(test_lint_days),
+	};
+
+	return cmocka_run_group_tests_name("lint", tests, make_book, drop_book);
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Knobs and settings: what the book keeps of them, every mistake by its place, and which value a query
+ * gets.
+ */
+#include "small_book.h"
+
+#include "engine/protocol.h"
+#include "rulebook/setting.h"
+#include "rulebook/when.h"
+
+static void test_knobs(void **state)
+{
+	struct loaded l = fine(false,
+		"knobs = ( { set = 'tcp.reassemble'; value = 'in-order'; since = '2024-01'; to = [ '@cloud' "
+		"];\n"
+		"  protocol = [ 'tls', 'quic' ]; share = '50 % (25..75)'; evidence = { then = 'assumed'; };\n"
+		"  pending = [ 'knob:tcp.reassemble', 'protocol:quic' ]; },\n"
+		"{ set = 'fake.ttl'; variants = ( { weight = 2; value = 'believe'; }, { value = 'ignore'; } "
+		"); draw = 'fakes';\n"
+		"  evidence = { then = 'X-THR-2021'; }; pending = 'knob:fake.ttl'; } );\n");
+	const struct kd_book_knob *k = l.book->knobs;
+
+	(void)state;
+	assert_int_equal(l.book->nknobs, 2);
+	assert_string_equal(k[0].name, "tcp.reassemble");
+	assert_string_equal(k[0].draw, "knob:tcp.reassemble");
+	assert_int_equal(k[0].nvalues, 1);
+	assert_string_equal(k[0].values[0], "in-order");
+	assert_true(k[0].share.n.value == 1ull << 63 && k[0].share.n.lo == 1ull << 62);
+	assert_string_equal(k[0].share.key, "share");
+	assert_int_equal(k[0].to->ntags, 1);
+	assert_true((k[0].protocols >> kd_protocol_find("tls") & 1) == 1);
+	assert_true((k[0].protocols >> kd_protocol_find("http") & 1) == 0);
+	assert_string_equal(k[0].pending, "knob:tcp.reassemble, protocol:quic");
+	assert_string_equal(k[0].scope.since_text, "2024-01");
+	assert_string_equal(k[1].draw, "fakes");
+	assert_int_equal(k[1].nvalues, 2);
+	assert_string_equal(k[1].values[1], "ignore");
+	assert_int_equal(k[1].weights[0], 2);
+	assert_int_equal(k[1].weights[1], 1);
+	assert_null(k[1].to);
+	assert_true(k[1].protocols == 0);
+	drop(&l);
+	/* Only what does not exist yet: still not "any protocol". */
+	l = fine(true, "knobs = ( { set = 'fake.ttl'; value = 'ignore'; protocol = 'quic'; pending = [ "
+		       "'knob:fake.ttl', 'protocol:quic' ]; } );\n");
+	assert_true(l.book->knobs[0].protocols != 0);
+	assert_true((l.book->knobs[0].protocols & ((1ull << KD_PROTOCOL_COUNT) - 1)) == 0);
+	drop(&l);
+	own("knobs = ( { set = 'tcp.overlap'; value = 'fist'; protocol = 'tsl'; share = 'x'; pending = "
+	    "'knob:tcp.overlap'; },\n"
+	    "  { set = 'tcp.overlaps'; }, { set = 'fake.md5'; value = 1; variants = ( { value = 'ignore'; } "
+	    "); } );\n",
+		"knobs.[0].value: unknown value 'fist' - did you mean 'first'? | known: first, last, strict\n"
+		"knobs.[0].protocol: unknown protocol 'tsl' - did you mean 'tls'? | known: tls, http\n"
+		"knobs.[0].share: 'x' is not a share | expected a number and %\n"
+		"knobs.[1]: 'value' is missing\n"
+		"knobs.[1].set: unknown knob 'tcp.overlaps' - did you mean 'tcp.overlap'? | known: "
+		"tcp.reassemble, ...\n"
+		"knobs.[2].value: 'value' beside 'variants' | each variant has its own\n"
+		"knobs.[2].variants: variants are two at least | write it without 'variants'\n"
+		"knobs.[2]: knob 'fake.md5' does not exist yet | write pending = 'knob:fake.md5'\n");
+}
+
+static void test_settings_wrong(void **state)
+{
+	(void)state;
+	says_of(false,
+		"settings = ( { set = 'inspect.packets'; value = 7; evidence = { numbers = 'assumed'; }; },\n"
+		"{ set = 'flow.idle_tcp'; value = '5 min'; },\n"
+		"{ set = 'inspect.packets'; value = 8; since = '2022-01'; evidence = { numbers = "
+		"'X-THR-2021'; }; },\n"
+		"{ set = 'frag.most'; value = '45'; evidence = { numbers = 'X-THR-2021'; }; } );\n",
+		"settings.[0]: an assumed number without a range | expected 'VALUE UNIT (LO..HI)'\n"
+		"settings.[1]: a box number without a claim | expected evidence = { numbers = [ ... ]; }, "
+		"with claims or 'assumed'\n"
+		"settings.[2]: 'inspect.packets' is set twice for the same days | first at "
+		"DIR/rulebook/rules.cfg:1\n"
+		"settings.[3]: setting 'frag.most' does not exist yet | write pending = "
+		"'setting:frag.most'\n");
+	own("settings = ( { set = 'flow.idle_udp'; value = '0 s'; variants = ( { value = '0 s (0..1)'; }, { "
+	    "value = '1'; } ); },\n"
+	    "  { set = 'flow.idle_tpc'; value = '1 s'; }, { set = 'frag.lifetime'; value = 'x'; pending = [ "
+	    "'setting:frag.lifetime', 'setting:frag.most' ]; },\n"
+	    "  { set = 'flow.idle_tcp'; } );\n",
+		"settings.[0].value: 'value' beside 'variants' | each variant has its own\n"
+		"settings.[0].variants.[0].value: '0 s (0..1)': must be more than 0\n"
+		"settings.[0].variants.[1].value: '1' is not a duration | expected a number and one of ns, "
+		"us, ms, s, min, h, d\n"
+		"settings.[1].set: unknown setting 'flow.idle_tpc' - did you mean 'flow.idle_tcp'? | known: "
+		"flow.idle_tcp, flow.idle_udp, flow.idle_other, inspect.packets, fallback.packets\n"
+		"settings.[2].value: 'x' is not a duration | expected a number and one of ns, us, ms, s, "
+		"min, h, d\n"
+		"settings.[2].pending.[1]: pending on setting 'frag.most', which is not used here | take it "
+		"out\n"
+		"settings.[3]: 'value' is missing\n");
+}
+
+static struct kd_settings applied(
+	const struct kd_book *book, const struct kd_query *query, const char *const *set)
+{
+	struct kd_settings s;
+
+	kd_settings_apply(book, query, set, &s);
+	return s;
+}
+
+static void test_settings(void **state)
+{
+	static const char *const set[] = {"inspect.packets=3", NULL};
+	struct loaded l = fine(false,
+		"settings = ( { set = 'inspect.packets'; value = '15 pkt (10..19)'; until = '2022-01-01';\n"
+		"  evidence = { numbers = 'assumed'; }; },\n"
+		"{ set = 'inspect.packets'; since = '2022-01-01'; where = { isp = 'one'; };\n"
+		"  variants = ( { value = 5; }, { value = 6; weight = 2; } ); evidence = { numbers = "
+		"'assumed'; }; },\n"
+		"{ set = 'frag.most'; value = 45; draw = 'frags'; evidence = { numbers = 'X-THR-2021'; };\n"
+		"  pending = 'setting:frag.most'; } );\n");
+	struct kd_query q = {.day = KD_FIRST_DAY, .network = KD_NETWORK_HOME};
+	const struct kd_book_setting *st = l.book->settings;
+	unsigned int seen = 0;
+
+	(void)state;
+	assert_int_equal(l.book->nsettings, 3);
+	assert_string_equal(st[0].draw, "setting:inspect.packets");
+	assert_string_equal(st[0].values[0].key, "inspect.packets");
+	assert_int_equal(st[1].nvalues, 2);
+	assert_int_equal(st[1].weights[1], 2);
+	assert_int_equal(st[2].key, KD_SETTING_ANNOUNCED);
+	assert_string_equal(st[2].name, "frag.most");
+	assert_string_equal(st[2].draw, "frags");
+	assert_string_equal(st[2].pending, "setting:frag.most");
+	assert_int_equal(st[2].values[0].n.value, 45);
+
+	assert_int_equal(applied(l.book, &q, NULL).inspect_pkts, 15);
+	assert_int_equal(applied(l.book, &q, set).inspect_pkts, 3);
+	/* Nothing else is set: defaults. */
+	assert_int_equal(applied(l.book, &q, NULL).fallback_pkts, 3);
+	assert_true(applied(l.book, &q, NULL).idle_other_ns == 60000000000);
+	/* 500 days on: the second entry, where that ISP is asked for, and its heavier variant. */
+	q.day += 500;
+	assert_int_equal(applied(l.book, &q, NULL).inspect_pkts, 20);
+	q.isp = 1;
+	assert_int_equal(applied(l.book, &q, NULL).inspect_pkts, 6);
+	/* Boxes draw from the range, and from the variants. */
+	q.seed = 7;
+	for (q.sample = 1; q.sample <= 64; q.sample++)
+		seen |= 1u << applied(l.book, &q, NULL).inspect_pkts;
+	assert_int_equal(seen, 1u << 5 | 1u << 6);
+	q.day -= 500;
+	seen = 0;
+	for (q.sample = 1; q.sample <= 200; q.sample++)
+		seen |= 1u << applied(l.book, &q, NULL).inspect_pkts;
+	assert_int_equal(seen, (1u << 20) - (1u << 10));
+	assert_int_equal(l.diags.count, 0);
+	drop(&l);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_knobs),
+		cmocka_unit_test(test_settings_wrong),
+		cmocka_unit_test(test_settings),
+	};
+
+	return cmocka_run_group_tests_name("setting", tests, make_book, drop_book);
+}
