@@ -16,7 +16,7 @@
 #include "engine/engine.h"
 #include "engine/guard.h"
 
-enum row { FLOWS, SECONDS, PAIRS, SIZE, NAME, NO_TESTPMD, JSON };
+enum row { FLOWS, SECONDS, PAIRS, SIZE, NAME, NO_TESTPMD, JSON, NAMES, PREFIXES, LITERALS };
 
 static const struct kd_cmd_option options[] = {
 	[FLOWS] = {"flows", 'n', "N", "flows in the table, each decided beforehand (default: 1000000)"},
@@ -28,6 +28,10 @@ static const struct kd_cmd_option options[] = {
 	[NO_TESTPMD] = {"no-testpmd", 0, NULL, "do not run dpdk-testpmd for reference"},
 	[JSON] = {"json", 0, "FILE",
 		"the same figures for programs; \"-\" is standard output, without the text"},
+	[NAMES] = {"names", 0, "N", "micro: names of the list (default: 1000000)"},
+	[PREFIXES] = {"prefixes", 0, "N", "micro: prefixes of the list (default: 150000)"},
+	[LITERALS] = {"literals", 0, "N",
+		"micro: of the names, how many for Hyperscan (default: 100000; 0: none)"},
 	{NULL, 0, NULL, NULL},
 };
 
@@ -411,12 +415,23 @@ static void json_row(struct kd_json *j, const struct bench *b, const struct figu
 	kd_json_close(j, '}');
 }
 
+int kd_bench_json(const struct kd_json *j, const char *path)
+{
+	bool out = strcmp(path, "-") == 0;
+	FILE *f = out ? stdout : fopen(path, "w");
+
+	if (f == NULL || j->full || fprintf(f, "%.*s\n", (int)j->len, j->buf) < 0 || fflush(f) != 0 ||
+		(!out && fclose(f) != 0)) {
+		kd_complain("%s: %s", path, strerror(errno));
+		return KD_EXIT_ENVIRONMENT;
+	}
+	return KD_EXIT_OK;
+}
+
 static int write_json(const struct bench *b, const char *path)
 {
 	static char text[16384];
-	bool out = strcmp(path, "-") == 0;
 	struct kd_json j;
-	FILE *f;
 
 	kd_json_start(&j, text, sizeof(text));
 	kd_json_open(&j, NULL, '{');
@@ -430,13 +445,7 @@ static int write_json(const struct bench *b, const char *path)
 		json_row(&j, b, &b->row[i]);
 	kd_json_close(&j, ']');
 	kd_json_close(&j, '}');
-	f = out ? stdout : fopen(path, "w");
-	if (f == NULL || j.full || fprintf(f, "%.*s\n", (int)j.len, text) < 0 || fflush(f) != 0 ||
-		(!out && fclose(f) != 0)) {
-		kd_complain("%s: %s", path, strerror(errno));
-		return KD_EXIT_ENVIRONMENT;
-	}
-	return KD_EXIT_OK;
+	return kd_bench_json(&j, path);
 }
 
 /* --- the verb
@@ -463,8 +472,6 @@ static int read_args(struct bench *b)
 	uint64_t flows = 1000000, pairs = PAIRS_WORTH, size = 64;
 	int rc;
 
-	if (args->noperands != 1 || strcmp(args->operands[0], "throughput") != 0)
-		return kd_usage_error(args, "expected what to measure: throughput");
 	b->seconds = 10;
 	rc = number(args, FLOWS, 1, FLOWS_MOST, &flows);
 	rc = rc != 0 ? rc : number(args, SECONDS, 0, 3600, &b->seconds);
@@ -515,11 +522,33 @@ static int measure_rows(struct bench *b)
 	return rc;
 }
 
+static int run_micro(const struct kd_args *args)
+{
+	uint64_t names = 1000000, prefixes = 150000, literals = 100000;
+	struct kd_bench_micro what = {.json = args->value[JSON]};
+	int rc = number(args, NAMES, 1, 4000000, &names);
+
+	rc = rc != 0 ? rc : number(args, PREFIXES, 1, 4000000, &prefixes);
+	rc = rc != 0 ? rc : number(args, LITERALS, 0, 1000000, &literals);
+	if (rc != 0)
+		return rc;
+	what.names = (uint32_t)names;
+	what.prefixes = (uint32_t)prefixes;
+	what.literals = (uint32_t)literals;
+	kd_bench_machine(&what.machine);
+	return kd_bench_micro(&what);
+}
+
 static int run(const struct kd_args *args)
 {
 	struct bench b = {.args = args};
-	int rc = read_args(&b);
+	int rc;
 
+	if (args->noperands == 1 && strcmp(args->operands[0], "micro") == 0)
+		return run_micro(args);
+	if (args->noperands != 1 || strcmp(args->operands[0], "throughput") != 0)
+		return kd_usage_error(args, "expected what to measure: throughput or micro");
+	rc = read_args(&b);
 	if (rc != 0)
 		return rc;
 	rc = prepare(&b);
@@ -538,9 +567,12 @@ static int run(const struct kd_args *args)
 const struct kd_command kd_command_bench = {
 	.name = "bench",
 	.summary = "what a packet costs, beside plain forwarding over the same ports",
-	.usage = "bench throughput [-p PROFILE] [OPTION...]",
-	.text = "Measures on one core, to which it pins itself, between two ports that make and take packets "
-		"(net_null).\n"
+	.usage = "bench throughput|micro [-p PROFILE] [OPTION...]",
+	.text = "throughput measures on one core, to which it pins itself, between two ports that make and "
+		"take packets "
+		"(net_null);\n"
+		"micro, what long lists of names and prefixes cost: to build, to keep, to look up, to load "
+		"again.\n"
 		"Without -p: " PROFILE ". docs/performance.md says how to read the figures.",
 	.options = options,
 	.takes_profile = true,

@@ -63,4 +63,23 @@ void kd_bench_machine_json(const struct kd_bench_machine *m, struct kd_json *j);
  */
 uint64_t kd_bench_testpmd(struct kd_bench_machine *m);
 
+/* --- bench.c
+ * ------------------------------------------------------------------------------------------------------ */
+
+/* Writes a finished document to a file, or with "-" to stdout; 0 or an exit code, already complained about.
+ */
+int kd_bench_json(const struct kd_json *j, const char *path);
+
+/* --- bench_micro.c
+ * ------------------------------------------------------------------------------------------------ */
+
+struct kd_bench_micro {
+	struct kd_bench_machine machine;
+	uint32_t names, prefixes, literals; /* literals 0: without the opponent */
+	const char *json;		    /* NULL = text only */
+};
+
+/* Measures and prints; an exit code. */
+int kd_bench_micro(const struct kd_bench_micro *what);
+
 #endif

@@ -33,9 +33,11 @@ enum common {
 };
 
 static const struct kd_cmd_option common[COMMON_COUNT] = {
-	[COMMON_PROFILE] = {"profile", 'p', "PROFILE", "null, tspu@DATE[/NETWORK], or a rulebook file"},
+	[COMMON_PROFILE] = {"profile", 'p', "PROFILE",
+		"null, tspu@DATE[/NETWORK[/ISP[/REGION]]][+STATE][~K], or a rulebook file"},
 	[COMMON_SET] = {"set", 0, "KEY=VALUE", "change a setting of the box; may be repeated"},
-	[COMMON_SEED] = {"seed", 0, "N", "seed of every chance draw (default 1)"},
+	[COMMON_SEED] = {"seed", 0, "N",
+		"seed of every chance draw, and of the sampled boxes PROFILE~K (default 1)"},
 	[COMMON_POLICIES] = {"policies", 0, "DIR",
 		"rulebook folder (default: $KORDON_POLICIES, else beside the build)"},
 	[COMMON_QUIET] = {"quiet", 'q', NULL, "no summary for people"},
@@ -247,10 +249,31 @@ int kd_args_parse(struct kd_args *args, const struct kd_command *command, int ar
 	return 0;
 }
 
+/* Where compiled matchers of long lists are kept; NULL when the environment names no place. Relative ones do
+ * not count, says the XDG Base Directory Specification. */
+static const char *cache_folder(char *buf, size_t room)
+{
+	const char *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+	int n;
+
+	if (xdg != NULL && xdg[0] == '/')
+		n = snprintf(buf, room, "%s/kordon", xdg);
+	else if (home != NULL && home[0] == '/')
+		n = snprintf(buf, room, "%s/.cache/kordon", home);
+	else
+		return NULL;
+	return n > 0 && (size_t)n < room ? buf : NULL;
+}
+
 int kd_cmd_policy(struct kd_policy **ret, const struct kd_args *args)
 {
-	struct kd_policy_request request = {
-		.profile = args->profile, .dir = args->policies, .set = args->set};
+	char cache[4096];
+	struct kd_policy_request request = {.profile = args->profile,
+		.dir = args->policies,
+		.set = args->set,
+		.seed = args->seed,
+		.real = args->command->real_traffic,
+		.cache = cache_folder(cache, sizeof(cache))};
 	struct kd_diags diags = {0};
 	int err;
 

@@ -43,6 +43,7 @@ struct kd_command {
 	const char *text;		     /* paragraphs for --help; may be NULL */
 	const struct kd_cmd_option *options; /* ends with a NULL name */
 	bool takes_profile;		     /* -p, --set, --seed and --policies are among its options */
+	bool real_traffic;		     /* it reads captures of it: real prefixes of tags count too */
 	int exit_base;			     /* added to the exit code of a usage error */
 	int (*run)(const struct kd_args *args);
 };

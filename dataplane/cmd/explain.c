@@ -109,5 +109,6 @@ const struct kd_command kd_command_explain = {
 		"dates and evidence, and the outcome. Packet numbers are the capture's.",
 	.options = options,
 	.takes_profile = true,
+	.real_traffic = true,
 	.run = run,
 };

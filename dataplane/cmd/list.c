@@ -10,15 +10,17 @@
 #include <string.h>
 
 #include "cmd/table.h"
+#include "cmd/words.h"
 #include "engine/protocol.h"
 #include "rulebook/setting.h"
 #include "rulebook/units.h"
 
-enum row { JSON, CITE };
+enum row { JSON, CITE, SAMPLE };
 
 static const struct kd_cmd_option options[] = {
 	[JSON] = {"json", 0, NULL, "one JSON array instead of a table"},
-	[CITE] = {"cite", 0, NULL, "rules: the sources of each claim"},
+	[CITE] = {"cite", 0, NULL, "rules, knobs: the sources of each claim"},
+	[SAMPLE] = {"sample", 0, "N", "samples: how many boxes to draw (default 10)"},
 	{NULL, 0, NULL, NULL},
 };
 
@@ -108,16 +110,56 @@ static int list_reasons(struct list *l)
 	return kd_table_print(&t, on(l, JSON), stdout);
 }
 
+static const struct kd_query *query_of(const struct list *l)
+{
+	return l->queried ? &l->query : NULL;
+}
+
+static bool in_force(const struct list *l, const struct kd_book_setting *s)
+{
+	return l->args->profile != NULL && kd_book_in_force(l->book, &s->scope, s->draw, query_of(l));
+}
+
 /* The setting of the book that answers for a key, or NULL when the default does. */
 static const struct kd_book_setting *setting_of(const struct list *l, unsigned int key)
 {
-	const struct kd_book_setting *found = NULL;
+	for (unsigned int i = 0; i < l->book->nsettings; i++)
+		if (l->book->settings[i].key == key && in_force(l, &l->book->settings[i]))
+			return &l->book->settings[i];
+	return NULL;
+}
 
-	for (unsigned int i = 0; l->args->profile != NULL && i < l->book->nsettings; i++)
-		if (l->book->settings[i].key == key &&
-			kd_book_in_force(l->book, &l->book->settings[i].scope, l->queried ? &l->query : NULL))
-			found = &l->book->settings[i];
-	return found;
+/* What the book says for a query: as written, or what a sampled box drew from it. */
+static const char *setting_value(struct list *l, const struct kd_book_setting *st)
+{
+	struct kd_sample sample = {.seed = l->query.seed, .number = l->query.sample};
+	const struct kd_book_number *n;
+	const char *text;
+
+	n = &st->values[kd_sample_variant(&sample, st->draw, st->weights, st->nvalues)];
+	if (sample.number == 0 || n->text == NULL || !n->n.ranged)
+		return n->text;
+	text = kd_words_drawn(l->arena, &l->query, st->draw, n);
+	return text != NULL ? kd_arena_printf(l->arena, "%s of %s", text, n->text) : NULL;
+}
+
+/* Settings that nothing reads yet: what the book says of them, in force. */
+static int pending_settings(struct list *l, struct kd_table *t)
+{
+	int rc = 0;
+
+	for (unsigned int i = 0; i < l->book->nsettings && rc == 0; i++) {
+		const struct kd_book_setting *st = &l->book->settings[i];
+
+		if (st->key != KD_SETTING_ANNOUNCED || !in_force(l, st))
+			continue;
+		rc = kd_table_row(t, (const char *[KD_TABLE_COLUMNS]){st->name, setting_value(l, st),
+					     kd_grade_name(st->evidence.grade[KD_PART_NUMBERS]),
+					     st->evidence.claims[KD_PART_NUMBERS],
+					     kd_arena_printf(l->arena, "pending %s",
+						     st->pending != NULL ? st->pending : "")});
+	}
+	return rc;
 }
 
 static int list_settings(struct list *l)
@@ -127,8 +169,8 @@ static int list_settings(struct list *l)
 	struct kd_settings plain, used;
 	int rc = 0;
 
-	kd_settings_apply(l->book, l->queried ? &l->query : NULL, NULL, &plain);
-	kd_settings_apply(l->book, l->queried ? &l->query : NULL, l->args->set, &used);
+	kd_settings_apply(l->book, query_of(l), NULL, &plain);
+	kd_settings_apply(l->book, query_of(l), l->args->set, &used);
 	for (unsigned int i = 0; i < KD_SETTING_COUNT && rc == 0; i++) {
 		const struct kd_setting_row *row = &kd_setting_rows[i];
 		const struct kd_book_setting *st = setting_of(l, i);
@@ -148,12 +190,14 @@ static int list_settings(struct list *l)
 			cells[2] = "--set";
 			cells[3] = NULL;
 		} else if (st != NULL) {
-			cells[1] = st->text;
+			cells[1] = setting_value(l, st);
 			cells[2] = kd_grade_name(st->evidence.grade[KD_PART_NUMBERS]);
 			cells[3] = st->evidence.claims[KD_PART_NUMBERS];
 		}
 		rc = kd_table_row(&t, cells);
 	}
+	if (rc == 0)
+		rc = pending_settings(l, &t);
 	return rc == 0 ? kd_table_print(&t, on(l, JSON), stdout) : rc;
 }
 
@@ -172,50 +216,77 @@ static int32_t uncovered(const struct list *l)
 	return c->at.file != NULL && c->until < INT32_MAX ? c->until + 1 : INT32_MAX;
 }
 
-/* What starts (+) and ends (-) on a day, rules then settings. */
+/* Everything that starts or ends: name and dates of entry i, in the order of the book; false behind the last.
+ */
+static bool dated(
+	const struct kd_book *book, unsigned int i, const char **name, const struct kd_scope **scope)
+{
+	if (i < book->nrules) {
+		*name = book->rules[i].id;
+		*scope = &book->rules[i].scope;
+		return true;
+	}
+	i -= book->nrules;
+	if (i < book->nknobs) {
+		*name = book->knobs[i].name;
+		*scope = &book->knobs[i].scope;
+		return true;
+	}
+	i -= book->nknobs;
+	if (i < book->nsettings) {
+		*name = kd_setting_name(&book->settings[i]);
+		*scope = &book->settings[i].scope;
+		return true;
+	}
+	i -= book->nsettings;
+	if (i < book->npaths) {
+		*name = book->paths[i].id;
+		*scope = &book->paths[i].scope;
+		return true;
+	}
+	i -= book->npaths;
+	if (i >= book->nstates)
+		return false;
+	*name = book->states[i].id;
+	*scope = &book->states[i].scope;
+	return true;
+}
+
+/* What starts (+) and ends (-) on a day: rules, knobs, settings, paths, states. */
 static const char *changes(struct list *l, int32_t day)
 {
-	const char *text = "";
+	const struct kd_scope *scope;
+	const char *text = "", *name;
 
 	if (day == uncovered(l))
 		text = kd_arena_printf(
 			l->arena, "(not modelled from here on: %s)", l->book->coverage.missing);
-
-	for (unsigned int i = 0; i < l->book->nrules && text != NULL; i++) {
-		const struct kd_book_rule *r = &l->book->rules[i];
-
-		if (r->scope.since == day || r->scope.until == day)
+	for (unsigned int i = 0; text != NULL && dated(l->book, i, &name, &scope); i++)
+		if (scope->since.last == day || scope->until.last == day)
 			text = kd_arena_printf(l->arena, "%s%s%c%s", text, text[0] != '\0' ? " " : "",
-				r->scope.since == day ? '+' : '-', r->id);
-	}
-	for (unsigned int i = 0; i < l->book->nsettings && text != NULL; i++) {
-		const struct kd_book_setting *s = &l->book->settings[i];
-
-		if (s->scope.since == day || s->scope.until == day)
-			text = kd_arena_printf(l->arena, "%s%s%c%s", text, text[0] != '\0' ? " " : "",
-				s->scope.since == day ? '+' : '-', kd_setting_rows[s->key].key);
-	}
+				scope->since.last == day ? '+' : '-', name);
 	return text;
 }
 
 static int list_profiles(struct list *l)
 {
 	struct kd_table t = {.arena = l->arena, .heads = {"profile", "changes"}, .columns = 2};
-	unsigned int n = 2, room = 2 + 2 * (l->book->nrules + l->book->nsettings);
-	int32_t *days = kd_arena_alloc(l->arena, room * sizeof(*days));
+	const struct kd_scope *scope;
+	unsigned int n = 2, entries = 0;
+	const char *name;
+	int32_t *days;
 	int rc;
 
+	while (dated(l->book, entries, &name, &scope))
+		entries++;
+	days = kd_arena_alloc(l->arena, (2 + 2 * (size_t)entries) * sizeof(*days));
 	if (days == NULL)
 		return -ENOMEM;
 	days[0] = KD_FIRST_DAY;
 	days[1] = uncovered(l);
-	for (unsigned int i = 0; i < l->book->nrules + l->book->nsettings; i++) {
-		const struct kd_scope *s = i < l->book->nrules
-						   ? &l->book->rules[i].scope
-						   : &l->book->settings[i - l->book->nrules].scope;
-
-		days[n++] = s->since;
-		days[n++] = s->until;
+	for (unsigned int i = 0; dated(l->book, i, &name, &scope); i++) {
+		days[n++] = scope->since.last;
+		days[n++] = scope->until.last;
 	}
 	qsort(days, n, sizeof(*days), by_day);
 	rc = kd_table_row(&t, (const char *[KD_TABLE_COLUMNS]){"null", "no rules"});
@@ -232,51 +303,105 @@ static int list_profiles(struct list *l)
 	return rc == 0 ? kd_table_print(&t, on(l, JSON), stdout) : rc;
 }
 
+static int with_view(struct list *l, int (*print)(const struct kd_list_view *v))
+{
+	struct kd_list_view v = {.arena = l->arena,
+		.book = l->book,
+		.query = query_of(l),
+		.profile = l->args->profile != NULL,
+		.json = on(l, JSON),
+		.cite = on(l, CITE)};
+
+	return print(&v);
+}
+
 static int list_rules(struct list *l)
 {
-	return kd_list_rules(l->book, l->queried ? &l->query : NULL, on(l, JSON), on(l, CITE));
+	return with_view(l, kd_list_rules);
+}
+
+static int list_knobs(struct list *l)
+{
+	return with_view(l, kd_list_knobs);
+}
+
+static int list_tags(struct list *l)
+{
+	return with_view(l, kd_list_tags);
+}
+
+static int list_places(struct list *l)
+{
+	return with_view(l, kd_list_places);
+}
+
+static int list_claims(struct list *l)
+{
+	return with_view(l, kd_list_claims);
+}
+
+static int list_sources(struct list *l)
+{
+	return with_view(l, kd_list_sources);
 }
 
 static const struct what {
 	const char *word;
-	bool book, profile; /* needs the rulebook; takes -p */
-	int (*run)(struct list *l);
+	bool book, profile;	    /* needs the rulebook; takes -p */
+	int (*run)(struct list *l); /* NULL: samples, which load policies themselves */
 } whats[] = {
 	{"profiles", true, false, list_profiles},
 	{"rules", true, true, list_rules},
+	{"settings", true, true, list_settings},
+	{"knobs", true, true, list_knobs},
+	{"samples", false, true, NULL},
+	{"claims", true, true, list_claims},
+	{"sources", true, true, list_sources},
+	{"tags", true, false, list_tags},
+	{"places", true, false, list_places},
 	{"protocols", false, false, list_protocols},
 	{"mechanisms", false, false, list_mechanisms},
-	{"settings", true, true, list_settings},
 	{"reasons", false, false, list_reasons},
 };
 
-#define WORDS "profiles|rules|protocols|mechanisms|settings|reasons"
+#define WORDS "profiles|rules|settings|knobs|samples|claims|sources|tags|places|protocols|mechanisms|reasons"
+#define WORDS_SPELT                                                                                          \
+	"profiles, rules, settings, knobs, samples, claims, sources, tags, places, protocols, mechanisms, "  \
+	"reasons"
 
-/* The book that -p speaks of, and the query to put to it. */
-static int load(struct list *l)
+int kd_list_open(struct kd_book **ret, struct kd_query *query, const struct kd_args *args,
+	const char *profile, uint64_t seed, struct kd_diags *diags)
 {
-	const char *profile = l->args->profile;
-	bool query = profile != NULL && strchr(profile, '@') != NULL, null = false;
-	struct kd_settings unused;
-	char *name;
+	bool asks = profile != NULL && strchr(profile, '@') != NULL;
+	bool null = profile != NULL && strcmp(profile, "null") == 0;
+	struct kd_book *book;
+	char *name = NULL;
 	int rc;
 
-	if (profile != NULL && !query) {
-		null = strcmp(profile, "null") == 0;
-		rc = kd_book_load(&l->book, l->args->policies, null ? NULL : profile, &l->diags);
-	} else {
-		rc = kd_book_load(&l->book, l->args->policies, NULL, &l->diags);
-	}
+	rc = kd_book_load(&book, args->policies, profile == NULL || asks || null ? NULL : profile, diags);
 	if (rc < 0)
 		return rc;
-	if (query) {
-		name = kd_book_query(l->book, profile, &l->query);
-		free(name);
-		l->queried = true;
+	if (asks) {
+		name = kd_book_query(book, profile, query);
+		query->seed = seed;
 	}
 	if (null)
-		l->book->nrules = l->book->nsettings = 0;
-	kd_settings_apply(l->book, l->queried ? &l->query : NULL, l->args->set, &unused);
+		book->nrules = book->nsettings = book->nknobs = book->npaths = 0;
+	*ret = book;
+	asks = name != NULL;
+	free(name);
+	return asks;
+}
+
+static int load(struct list *l)
+{
+	struct kd_settings unused;
+	int rc = kd_list_open(&l->book, &l->query, l->args, l->args->profile, l->args->seed, &l->diags);
+
+	if (rc < 0)
+		return rc;
+	l->queried = rc > 0;
+	kd_settings_apply(l->book, query_of(l), l->args->set, &unused);
 	if (l->diags.errors > 0 || (l->diags.warnings > 0 && !l->args->quiet))
 		kd_diags_print(&l->diags, stderr);
 	return l->diags.errors > 0 ? -EINVAL : 0;
@@ -291,24 +416,30 @@ static const struct what *what_of(const struct kd_args *args, int *code)
 		if (strcmp(whats[i].word, word) == 0)
 			return &whats[i];
 	if (args->noperands != 1) {
-		*code = kd_usage_error(
-			args, "expected one of profiles, rules, protocols, mechanisms, settings, reasons");
-	} else if (strcmp(word, "knobs") == 0 || strcmp(word, "services") == 0) {
-		*code = kd_usage_error(args,
-			"%s are not known in this version; known: profiles, rules, protocols, mechanisms, "
-			"settings, "
-			"reasons",
-			word);
+		*code = kd_usage_error(args, "expected one of " WORDS_SPELT);
+	} else if (strcmp(word, "services") == 0) {
+		*code = kd_usage_error(args, "%s are not known in this version; known: " WORDS_SPELT, word);
 	} else {
 		near = kd_did_you_mean(word, WORDS);
 		*code = kd_usage_error(args, "\"%s\" cannot be listed%s%s%s", word,
 			near != NULL ? " - did you mean \"" : "",
-			near != NULL ? near
-				     : "; known: profiles, rules, protocols, mechanisms, settings, reasons",
-			near != NULL ? "\"?" : "");
+			near != NULL ? near : "; known: " WORDS_SPELT, near != NULL ? "\"?" : "");
 		free(near);
 	}
 	return NULL;
+}
+
+static int samples(const struct kd_args *args)
+{
+	const char *text = args->value[SAMPLE] != NULL ? args->value[SAMPLE] : "10";
+	unsigned long n;
+	char *end;
+
+	errno = 0;
+	n = strtoul(text, &end, 10);
+	if (errno != 0 || *end != '\0' || *text < '0' || *text > '9' || n > UINT32_MAX)
+		return kd_usage_error(args, "--sample \"%s\": expected a number of boxes", text);
+	return kd_list_samples(args, (unsigned int)n, args->value[JSON] != NULL);
 }
 
 static int run(const struct kd_args *args)
@@ -321,7 +452,13 @@ static int run(const struct kd_args *args)
 	if (what == NULL)
 		return rc;
 	if (args->profile != NULL && !what->profile)
-		return kd_usage_error(args, "-p goes with rules and settings, not with %s", what->word);
+		return kd_usage_error(args,
+			"-p goes with rules, settings, knobs, samples, claims and sources, not with %s",
+			what->word);
+	if (args->value[SAMPLE] != NULL && what->run != NULL)
+		return kd_usage_error(args, "--sample goes with samples, not with %s", what->word);
+	if (what->run == NULL)
+		return samples(args);
 	l.arena = kd_arena_new();
 	rc = l.arena == NULL ? -ENOMEM : 0;
 	if (rc == 0 && what->book)
@@ -340,12 +477,14 @@ static int run(const struct kd_args *args)
 
 const struct kd_command kd_command_list = {
 	.name = "list",
-	.summary = "what exists: profiles, rules, protocols, mechanisms, settings, reasons",
-	.usage = "list profiles|rules|protocols|mechanisms|settings|reasons [-p PROFILE] [--json] [--cite]",
-	.text = "Without -p, rules are those of the whole rulebook and settings have their defaults. "
-		"Profiles are the\n"
-		"days on which something changes (+ starts, - ends); any day between two of them is a "
-		"profile too.",
+	.summary = "what exists: rules, days, knobs, sources, protocols, mechanisms, ...",
+	.usage = "list WHAT [-p PROFILE] [--json] [--cite] [--sample N]",
+	.text = "WHAT is one of " WORDS_SPELT ".\n\n"
+		"Without -p, rules, claims and sources are those of the whole rulebook, settings have their "
+		"defaults, and\n"
+		"knobs are those there are. With -p, what is in force. Profiles are the days on which "
+		"something changes\n"
+		"(+ starts, - ends); any day between two of them is a profile too. sources prints BibTeX.",
 	.options = options,
 	.takes_profile = true,
 	.run = run,

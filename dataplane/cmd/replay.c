@@ -332,5 +332,6 @@ const struct kd_command kd_command_replay = {
 		"is 4.",
 	.options = options,
 	.takes_profile = true,
+	.real_traffic = true,
 	.run = run,
 };

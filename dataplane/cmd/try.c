@@ -14,6 +14,8 @@
 #include <unistd.h>
 
 static const struct kd_cmd_option options[] = {
+	[KD_TRY_SAMPLE] = {"sample", 0, "N",
+		"N boxes PROFILE~1 to PROFILE~N, drawn with --seed, for each PROFILE of the rulebook"},
 	[KD_TRY_TRIALS] = {"trials", 0, "N", "times that each box is tried (default 1)"},
 	[KD_TRY_TIMEOUT] = {"timeout", 0, "SECONDS", "... for at most this long (default 20)"},
 	[KD_TRY_SERVER] = {"server", 0, "SERVER",
@@ -178,6 +180,38 @@ static int try_box(struct kd_try *t, struct kd_try_box *box)
 	return rc;
 }
 
+unsigned int kd_try_sampled(
+	const struct kd_try *t, const struct kd_try_box *box, unsigned int results[KD_TRY_RESULT_COUNT])
+{
+	unsigned int n = 0;
+
+	memset(results, 0, KD_TRY_RESULT_COUNT * sizeof(*results));
+	while (box + n < t->boxes + t->nboxes && box[n].number == n + 1)
+		results[box[n++].result]++;
+	return n;
+}
+
+/* Behind the last box of a profile's sample: how many of them ended how. */
+static void say_sample(const struct kd_try *t, const struct kd_try_box *last, FILE *to)
+{
+	bool more = last + 1 < t->boxes + t->nboxes && last[1].number == last->number + 1;
+	unsigned int results[KD_TRY_RESULT_COUNT], n;
+	const char *comma = "";
+
+	if (last->number == 0 || more)
+		return;
+	n = kd_try_sampled(t, last + 1 - last->number, results);
+	fprintf(to, "%.*s: ", (int)strcspn(last->policy->profile, "~"), last->policy->profile);
+	for (unsigned int i = 0; i < KD_TRY_RESULT_COUNT; i++) {
+		if (results[i] == 0)
+			continue;
+		fprintf(to, "%s%u of %u sampled boxes: %s", comma, results[i], n, kd_try_word(i));
+		comma = ", ";
+	}
+	fputs(" (a share of sampled models, not a probability)\n", to);
+	fflush(to);
+}
+
 static int try_all(struct kd_try *t, FILE *lines)
 {
 	int rc = 0;
@@ -191,6 +225,8 @@ static int try_all(struct kd_try *t, FILE *lines)
 			rc = measure_control(t) < 0 ? kd_try_no_memory() : 0;
 		if (rc == 0 && lines != NULL)
 			say_box(t, box, lines);
+		if (rc == 0 && lines != NULL)
+			say_sample(t, box, lines);
 	}
 	return rc;
 }
@@ -267,14 +303,17 @@ static int run(const struct kd_args *args)
 const struct kd_command kd_command_try = {
 	.name = "try",
 	.summary = "a real client against several boxes, one line for each",
-	.usage = "try [-p PROFILE,...] [--trials N] [--expect [PROFILE=]RESULT] -- CLIENT...",
+	.usage = "try [-p PROFILE,...] [--sample N] [--trials N] [--expect [PROFILE=]RESULT] -- CLIENT...",
 	.text = "CLIENT runs as the client inside a lab (see 'kordon lab --help') for each profile, one "
 		"after the "
 		"other, null\n"
 		"first: the box that does nothing is what the others are measured against. Its goal is met "
 		"when "
 		"it exits\n"
-		"with 0. Without -p: null and the newest day the rulebook speaks of.\n\n"
+		"with 0. Without -p: null and the newest day the rulebook speaks of. --sample N tries N "
+		"boxes that the\n"
+		"rulebook allows for, each range and share drawn; of them a share is told, not a "
+		"probability.\n\n"
 		"ok            met, with at least half of null's goodput and at most three times its set-up "
 		"time\n"
 		"degraded      met, but not so\n"

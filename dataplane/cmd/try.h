@@ -17,6 +17,7 @@
 
 /* Options, by row of the verb's table. */
 enum kd_try_row {
+	KD_TRY_SAMPLE,
 	KD_TRY_TRIALS,
 	KD_TRY_TIMEOUT,
 	KD_TRY_SERVER,
@@ -76,7 +77,9 @@ struct kd_try_trial {
 };
 
 struct kd_try_box {
-	const char *profile; /* as asked for */
+	const char *profile; /* as asked for, and ~K behind it when --sample made it */
+	const char *asked;   /* as asked for */
+	unsigned int number; /* K of those that --sample made; 0 = none of them */
 	struct kd_policy *policy;
 	struct kd_try_trial *trials;
 	unsigned int ntrials; /* that were made */
@@ -91,6 +94,7 @@ struct kd_try {
 	struct kd_arena *arena;
 	struct kd_try_box *boxes; /* [0] is null, the control */
 	unsigned int nboxes;
+	unsigned int sample; /* boxes for each profile of the rulebook; 0 = the profile itself */
 	unsigned int trials;
 	const char *timeout; /* seconds */
 	const char *server, *server_at, *ready;
@@ -117,6 +121,13 @@ void kd_try_judge(
 uint64_t kd_try_goodput(const struct kd_try_seen *seen); /* bytes per second */
 
 const char *kd_try_word(enum kd_try_result result);
+/* The seed of a trial: another one each time, but for sampled boxes, which it draws too. */
+uint64_t kd_try_seed(const struct kd_try *t, const struct kd_try_box *box, unsigned int trial);
+
+/* How the n boxes from `box` on that --sample made of one profile ended; returns n. */
+unsigned int kd_try_sampled(
+	const struct kd_try *t, const struct kd_try_box *box, unsigned int results[KD_TRY_RESULT_COUNT]);
+
 /* The word, or "flaky 2/3". */
 const char *kd_try_box_word(const struct kd_try_box *box, char *buf, size_t room);
 /* The reason of the first trial that has the box's result, or of the first that was not ok. */

@@ -14,7 +14,9 @@
 #include "rulebook/book.h"
 #include "rulebook/diag.h"
 
-#define BOXES_MAX 64
+#define PROFILES_MAX 64
+#define SAMPLE_MAX 1000
+#define BOXES_MAX 2000
 #define TRIALS_MAX 1000
 #define TIMEOUT_DEFAULT "20"
 
@@ -67,7 +69,8 @@ static int read_options(struct kd_try *t)
 	t->server_at = args->value[KD_TRY_SERVER_AT];
 	t->ready = args->value[KD_TRY_READY];
 	t->keep = args->value[KD_TRY_KEEP];
-	return number(args, KD_TRY_TRIALS, TRIALS_MAX, &t->trials) != 0 ||
+	return number(args, KD_TRY_SAMPLE, SAMPLE_MAX, &t->sample) != 0 ||
+			       number(args, KD_TRY_TRIALS, TRIALS_MAX, &t->trials) != 0 ||
 			       number(args, KD_TRY_TIMEOUT, 86400, &seconds) != 0
 		       ? KD_EXIT_USAGE
 		       : 0;
@@ -100,16 +103,32 @@ out:
 	return rc;
 }
 
-static int add_box(struct kd_try *t, const char *profile)
+/* Room for one more; kept as the arrays of an arena are. */
+static struct kd_try_box *new_box(struct kd_try *t)
 {
-	struct kd_try_box *box = &t->boxes[t->nboxes];
+	t->boxes = kd_arena_grow(t->arena, t->boxes, t->nboxes, sizeof(*t->boxes));
+	return t->boxes != NULL ? &t->boxes[t->nboxes] : NULL;
+}
+
+/* One box; number: K of `asked`~K, 0 = as asked. */
+static int add_box(struct kd_try *t, const char *asked, unsigned int number)
+{
+	struct kd_try_box *box = t->nboxes < BOXES_MAX ? new_box(t) : NULL;
 	struct kd_args args = *t->args;
 	char *folder;
 	int rc;
 
 	if (t->nboxes == BOXES_MAX)
-		return kd_usage_error(t->args, "more than %d profiles", BOXES_MAX);
-	args.profile = profile;
+		return kd_usage_error(t->args, "more than %d boxes", BOXES_MAX);
+	args.profile = number > 0 ? kd_arena_printf(t->arena, "%s~%u", asked, number) : asked;
+	if (box == NULL || args.profile == NULL)
+		return kd_try_no_memory();
+	*box = (struct kd_try_box){.profile = args.profile,
+		.asked = asked,
+		.number = number,
+		.result = KD_TRY_SKIPPED,
+		.expected = KD_TRY_RESULT_COUNT};
+	args.quiet |= number > 1; /* the first said it for all */
 	rc = kd_cmd_policy(&box->policy, &args);
 	if (rc != 0)
 		return rc;
@@ -117,12 +136,9 @@ static int add_box(struct kd_try *t, const char *profile)
 		if (strcmp(t->boxes[i].policy->profile, box->policy->profile) == 0) {
 			kd_policy_free(box->policy);
 			box->policy = NULL;
-			return i == 0 ? 0 : kd_usage_error(t->args, "profile \"%s\" twice", profile);
+			return i == 0 ? 0 : kd_usage_error(t->args, "profile \"%s\" twice", args.profile);
 		}
 	t->nboxes++;
-	box->profile = profile;
-	box->result = KD_TRY_SKIPPED;
-	box->expected = KD_TRY_RESULT_COUNT;
 	box->trials = kd_arena_alloc(t->arena, t->trials * sizeof(*box->trials));
 	box->folder = folder = kd_arena_strdup(t->arena, box->policy->profile);
 	if (box->trials == NULL || folder == NULL)
@@ -133,27 +149,58 @@ static int add_box(struct kd_try *t, const char *profile)
 	return 0;
 }
 
+/* A profile as asked for: itself, or its sampled boxes. */
+static int add_profile(struct kd_try *t, const char *asked)
+{
+	bool drawn = t->sample > 0 && strchr(asked, '@') != NULL;
+	int rc = 0;
+
+	if (drawn && strchr(asked, '~') != NULL)
+		return kd_usage_error(t->args, "--sample: \"%s\" is one sampled box already", asked);
+	for (unsigned int k = 1; drawn && k <= t->sample && rc == 0; k++)
+		rc = add_box(t, asked, k);
+	return drawn ? rc : add_box(t, asked, 0);
+}
+
 static int read_boxes(struct kd_try *t)
 {
 	const char *asked = t->args->profile;
 	char *list, *save = NULL;
+	unsigned int n = 0;
 	int rc;
 
-	t->boxes = kd_arena_alloc(t->arena, (BOXES_MAX + 1) * sizeof(*t->boxes));
-	if (t->boxes == NULL)
-		return kd_try_no_memory();
-	rc = add_box(t, "null");
+	rc = add_box(t, "null", 0);
 	if (rc == 0 && asked == NULL)
 		rc = newest(t, &asked);
 	if (rc != 0)
 		return rc;
+	if (t->sample > 0 && strchr(asked, '@') == NULL)
+		return kd_usage_error(t->args, "--sample needs a profile of the rulebook: tspu@DATE");
 	list = kd_arena_strdup(t->arena, asked);
 	if (list == NULL)
 		return kd_try_no_memory();
 	for (char *word = strtok_r(list, ",", &save); word != NULL && rc == 0;
-		word = strtok_r(NULL, ",", &save))
-		rc = add_box(t, word);
+		word = strtok_r(NULL, ",", &save)) {
+		if (n++ == PROFILES_MAX)
+			return kd_usage_error(t->args, "more than %d profiles", PROFILES_MAX);
+		rc = add_profile(t, word);
+	}
 	return rc;
+}
+
+static bool is(const char *name, const char *text, size_t len)
+{
+	return strlen(name) == len && memcmp(name, text, len) == 0;
+}
+
+/* By its name or as it was asked for; all that --sample made of a profile also by the profile's. */
+static bool named_by(const struct kd_try_box *box, const char *text, size_t len)
+{
+	const char *name = box->policy->profile;
+
+	return is(box->profile, text, len) || is(name, text, len) ||
+	       (box->number > 0 && (is(box->asked, text, len) ||
+					   (strcspn(name, "~") == len && memcmp(name, text, len) == 0)));
 }
 
 static int expect(struct kd_try *t, const char *text)
@@ -170,9 +217,7 @@ static int expect(struct kd_try *t, const char *text)
 			t->args, "--expect \"%s\": expected one of ok, degraded, blocked, broken", text);
 	for (unsigned int i = 0; i < t->nboxes; i++) {
 		struct kd_try_box *box = &t->boxes[i];
-		bool named =
-			(strlen(box->profile) == len && memcmp(box->profile, text, len) == 0) ||
-			(strlen(box->policy->profile) == len && memcmp(box->policy->profile, text, len) == 0);
+		bool named = equals != NULL && named_by(box, text, len);
 
 		/* What is said of one box holds over what is said of all. */
 		if (named || (equals == NULL && i > 0 && box->expected == KD_TRY_RESULT_COUNT))

@@ -103,11 +103,44 @@ static void put_box(struct kd_json *j, const struct kd_try_box *box)
 	}
 	if (kd_try_box_why(box)[0] != '\0')
 		kd_json_str(j, "why", kd_try_box_why(box));
+	if (box->policy->ndrawn > 0) {
+		kd_json_open(j, "drawn", '{');
+		for (uint32_t i = 0; i < box->policy->ndrawn; i++)
+			kd_json_str(j, box->policy->drawn[i].what, box->policy->drawn[i].value);
+		kd_json_close(j, '}');
+	}
 	kd_json_open(j, "trials", '[');
 	for (unsigned int i = 0; i < box->ntrials; i++)
 		put_trial(j, box, &box->trials[i]);
 	kd_json_close(j, ']');
 	kd_json_close(j, '}');
+}
+
+/* The boxes that --sample made of one profile, summed up. */
+static void put_sample(struct kd_json *j, const struct kd_try *t, const struct kd_try_box *first)
+{
+	const char *name = first->policy->profile;
+	unsigned int results[KD_TRY_RESULT_COUNT], n = kd_try_sampled(t, first, results);
+
+	kd_json_open(j, NULL, '{');
+	kd_json_text(j, "profile", (const uint8_t *)name, strcspn(name, "~"));
+	kd_json_u64(j, "boxes", n);
+	kd_json_open(j, "results", '{');
+	for (unsigned int i = 0; i < KD_TRY_RESULT_COUNT; i++)
+		if (results[i] > 0)
+			kd_json_u64(j, kd_try_word(i), results[i]);
+	kd_json_close(j, '}');
+	kd_json_str(j, "means", "share of sampled models, not a probability");
+	kd_json_close(j, '}');
+}
+
+static size_t drawn_room(const struct kd_policy *policy)
+{
+	size_t room = 0;
+
+	for (uint32_t i = 0; i < policy->ndrawn; i++)
+		room += 6 * (strlen(policy->drawn[i].what) + strlen(policy->drawn[i].value)) + 6;
+	return room;
 }
 
 static size_t json_room(const struct kd_try *t)
@@ -118,7 +151,7 @@ static size_t json_room(const struct kd_try *t)
 		room += 6 * strlen(t->args->operands[i]) + 8;
 	for (unsigned int i = 0; i < t->nboxes; i++)
 		room += BOX_ROOM + t->boxes[i].ntrials * (size_t)TRIAL_ROOM +
-			6 * strlen(t->boxes[i].policy->profile);
+			12 * strlen(t->boxes[i].policy->profile) + drawn_room(t->boxes[i].policy);
 	return room;
 }
 
@@ -137,6 +170,13 @@ static void put_document(struct kd_json *j, const struct kd_try *t)
 	kd_json_u64(j, "setup_max_times", KD_TRY_SETUP_TIMES);
 	kd_json_u64(j, "floor_ms", KD_TRY_FLOOR_NS / 1000000);
 	kd_json_close(j, '}');
+	if (t->sample > 0) {
+		kd_json_open(j, "samples", '[');
+		for (unsigned int i = 0; i < t->nboxes; i++)
+			if (t->boxes[i].number == 1)
+				put_sample(j, t, &t->boxes[i]);
+		kd_json_close(j, ']');
+	}
 	kd_json_open(j, "boxes", '[');
 	for (unsigned int i = 0; i < t->nboxes; i++)
 		put_box(j, &t->boxes[i]);

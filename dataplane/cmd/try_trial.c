@@ -230,10 +230,18 @@ static void show_log(const struct kd_try_box *box, const char *log)
 	}
 }
 
+uint64_t kd_try_seed(const struct kd_try *t, const struct kd_try_box *box, unsigned int trial)
+{
+	const char *at = strchr(box->policy->profile, '@');
+	bool drawn = at != NULL && strchr(at, '~') != NULL;
+
+	return drawn ? t->args->seed : t->args->seed + trial;
+}
+
 void kd_try_run(struct kd_try *t, const struct kd_try_box *box, struct kd_try_trial *ret)
 {
 	char folder[PATH_MAX], path[PATH_MAX], log[8192];
-	struct kd_try_trial x = {.result = KD_TRY_INCONCLUSIVE, .seed = t->args->seed + box->ntrials};
+	struct kd_try_trial x = {.result = KD_TRY_INCONCLUSIVE, .seed = kd_try_seed(t, box, box->ntrials)};
 	const char **words;
 	int err = make_folder(t, box, folder);
 

@@ -106,15 +106,20 @@ void kd_offline_out_finish(struct kd_offline_out *w)
 		.seed = w->o->seed,
 		.inside = w->ret->inside,
 		.checksums = mode_name(w->o->checksums)};
-	char line[KD_JSON_LINE_MAX];
-	size_t n;
+	size_t room = kd_json_run_room(&record), n;
+	char line[KD_JSON_LINE_MAX], *first;
 
 	if (w->events == NULL)
 		return;
-	n = kd_json_run(line, sizeof(line), &record);
-	if (n == 0)
+	first = malloc(room);
+	n = first != NULL ? kd_json_run(first, room, &record) : 0;
+	if (first == NULL)
+		kd_offline_fail(w->ret, KD_OFFLINE_ENVIRONMENT, "out of memory");
+	else if (n == 0)
 		kd_offline_fail(w->ret, KD_OFFLINE_INTERNAL, "the run record does not fit a line");
-	fwrite(line, 1, n, w->events);
+	else
+		fwrite(first, 1, n, w->events);
+	free(first);
 	/* a full disk shows here at the latest; what was spooled is still handed on */
 	if (fflush(w->spool) != 0 || fseek(w->spool, 0, SEEK_SET) != 0)
 		kd_offline_fail(

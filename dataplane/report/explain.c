@@ -338,6 +338,19 @@ static void print_ns(FILE *to, uint64_t ns)
 	fputs(" s", to);
 }
 
+/* "names-blocked, fallback" */
+static void print_phases(FILE *to, unsigned int mask)
+{
+	const char *comma = "";
+
+	for (unsigned int i = 0; i < KD_PHASE_COUNT; i++) {
+		if ((mask >> i & 1) == 0)
+			continue;
+		fprintf(to, "%s%s", comma, kd_phase_name(i));
+		comma = ", ";
+	}
+}
+
 /* What a rule that matched does about it. */
 static void print_grip(const struct kd_explain *x, FILE *to, const struct note *n)
 {
@@ -346,13 +359,21 @@ static void print_grip(const struct kd_explain *x, FILE *to, const struct note *
 	if (r == NULL)
 		return;
 	fprintf(to, "matches rule %s", r->id);
-	if (r->pending != NULL)
-		fprintf(to, ", which needs %s: not there yet, so nothing acts", r->pending);
+	if (n->reason == KD_REASON_DECIDE_OBSERVED)
+		fputs(", which only observes", to);
+	else if (r->inert)
+		fprintf(to, ", which needs %s: not there yet, so nothing acts",
+			r->pending != NULL ? r->pending : "something");
 	else if (n->reason == KD_REASON_DECIDE_MISSED)
 		fputs(", missed by chance", to);
 	else if (n->reason == KD_REASON_DECIDE_RESIDUAL_OVER)
 		fputs(", whose residual is over", to);
-	else {
+	else if (n->reason == KD_REASON_DECIDE_COULD_NOT_ACT)
+		fputs(", whose mechanism cannot act here", to);
+	else if (r->closes != 0) {
+		fputs(", which allows: closed to it are ", to);
+		print_phases(to, r->closes);
+	} else if (r->mechanism < KD_MECHANISM_COUNT) {
 		fprintf(to, " -> %s", kd_mechanisms[r->mechanism]->name);
 		if (n->until_ns > n->time_ns) {
 			fputs("; residual ", to);

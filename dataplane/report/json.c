@@ -334,13 +334,19 @@ static const struct kd_rule *rule_of(const struct kd_policy *policy, uint16_t ru
 	return policy != NULL && rule != KD_RULE_NONE && rule <= policy->nrules ? &policy->rules[rule] : NULL;
 }
 
-/* The mechanism's name when it takes hold of the flow; "pass" when the rule matched and lets go. */
+/* The mechanism's name when it takes hold of the flow; "pass" when the rule matched and lets go; "allow" and
+ * "observe" for rules that do nothing else. */
 static const char *action_of(const struct kd_event *e, const struct kd_rule *rule)
 {
-	if (rule == NULL || rule->pending != NULL || e->reason == KD_REASON_DECIDE_MISSED ||
-		e->reason == KD_REASON_DECIDE_PENDING || e->reason == KD_REASON_DECIDE_RESIDUAL_OVER)
+	if (e->reason == KD_REASON_DECIDE_OBSERVED)
+		return "observe";
+	if (rule == NULL || rule->inert || e->reason == KD_REASON_DECIDE_MISSED ||
+		e->reason == KD_REASON_DECIDE_PENDING || e->reason == KD_REASON_DECIDE_COULD_NOT_ACT ||
+		e->reason == KD_REASON_DECIDE_RESIDUAL_OVER)
 		return "pass";
-	return kd_mechanisms[rule->mechanism]->name;
+	if (rule->closes != 0)
+		return "allow";
+	return rule->mechanism < KD_MECHANISM_COUNT ? kd_mechanisms[rule->mechanism]->name : "pass";
 }
 
 static void put_verdict(struct kd_json *j, const struct kd_event *e, const struct kd_policy *policy)
@@ -349,7 +355,7 @@ static void put_verdict(struct kd_json *j, const struct kd_event *e, const struc
 
 	kd_json_open(j, "verdict", '{');
 	kd_json_str(j, "action", action_of(e, rule));
-	if (rule != NULL && rule->pending == NULL)
+	if (rule != NULL && rule->mechanism < KD_MECHANISM_COUNT)
 		kd_json_str(j, "mechanism", kd_mechanisms[rule->mechanism]->name);
 	if (rule != NULL && rule->pending != NULL)
 		kd_json_str(j, "pending", rule->pending);
@@ -436,6 +442,16 @@ size_t kd_json_event(
 	return finish(&j);
 }
 
+size_t kd_json_run_room(const struct kd_run_record *run)
+{
+	size_t room = KD_JSON_LINE_MAX + 6 * strlen(run->policy->profile);
+
+	/* A byte is six when it is escaped; quotes, colon and comma. */
+	for (uint32_t i = 0; i < run->policy->ndrawn; i++)
+		room += 6 * (strlen(run->policy->drawn[i].what) + strlen(run->policy->drawn[i].value)) + 6;
+	return room;
+}
+
 size_t kd_json_run(char *buf, size_t room, const struct kd_run_record *run)
 {
 	struct kd_json j;
@@ -449,7 +465,9 @@ size_t kd_json_run(char *buf, size_t room, const struct kd_run_record *run)
 	kd_json_str(&j, "profile", run->policy->profile);
 	kd_json_str(&j, "hash", run->policy->hash);
 	put_u64_text(&j, "seed", run->seed);
-	kd_json_open(&j, "drawn", '{'); /* a plain profile uses every number's default */
+	kd_json_open(&j, "drawn", '{'); /* empty: a plain profile uses every number's default */
+	for (uint32_t i = 0; i < run->policy->ndrawn; i++)
+		kd_json_str(&j, run->policy->drawn[i].what, run->policy->drawn[i].value);
 	kd_json_close(&j, '}');
 	kd_json_str(&j, "inside", run->inside);
 	kd_json_str(&j, "checksums", run->checksums);

@@ -50,6 +50,8 @@ struct kd_run_record {
 	const char *checksums; /* "auto", "trust", "verify" */
 };
 
+/* Bytes that the record of this run fits in: a sampled box may have drawn any number of values. */
+size_t kd_json_run_room(const struct kd_run_record *run);
 /* The first line of every event stream: no host, clock or path in it. */
 size_t kd_json_run(char *buf, size_t room, const struct kd_run_record *run);
 

@@ -65,5 +65,16 @@ attempt -p $blocks --json - -- "${get[@]}"
 cp "$scratch/out" "$scratch/docs/try.json"
 check "JSON on standard output: status" 0 "$status"
 check "JSON on standard output, alone" blocked "$(json 'd["boxes"][1]["result"]')"
+# Sampled boxes of one seed: the rule is on every one of them, its numbers differ.
+attempt -p $blocks --sample 2 --seed 7 --trials 2 --expect $blocks=blocked --json "$scratch/docs/try.json" -- "${get[@]}"
+check "sample: status" 0 "$status"
+check "sample: a line for each box" "$blocks/home~1 *blocked *" "$(line "$blocks/home~1")"
+check "sample: summed up" "$blocks/home: 2 of 2 sampled boxes: blocked (a share of sampled models, not a probability)" \
+	"$(tail -n 1 "$scratch/out")"
+check "sample: JSON, summed up" "$blocks/home 2 2" \
+	"$(json '" ".join("%s %d %d" % (s["profile"], s["boxes"], s["results"]["blocked"]) for s in d["samples"])')"
+check "sample: JSON, each box is told apart" True \
+	"$(json 'd["boxes"][1]["drawn"] != d["boxes"][2]["drawn"] and d["boxes"][1]["hash"] != d["boxes"][2]["hash"]')"
+check "sample: JSON, a box keeps its seed" "7 7" "$(json '" ".join(t["seed"] for t in d["boxes"][1]["trials"])')"
 check "nothing stays behind" '' "$(ls "$scratch/tmp")"
 finish

@@ -28,6 +28,10 @@ try "not among those tried" 2 '*no such profile*' -p $day --expect tspu@2021-12-
 try "twice" 2 '*twice*' -p $day,$day/home -- true
 try "JUnit of nothing" 2 '*needs --expect*' -p $day --junit "$scratch/x" -- true
 try "no such tag" 2 '*@cloudflare*' -p $day --server true --server-at @nowhere -- true
+try "sampled twice over" 2 '*--sample*one sampled box already*' -p $day~1 --sample 2 -- true
+try "no boxes" 2 '*--sample "0"*from 1 to 1000*' -p $day --sample 0 -- true
+try "no such box" 3 '*"~0" is not a sampled box*' -p $day~0 -- true
+try "nothing to draw" 2 '*--sample needs a profile of the rulebook*' -p null --sample 2 -- true
 try "not writable" 5 '*nowhere*' -p $day --json "$scratch/nowhere/x" -- true
 KORDON_TESTBED=$scratch try "no lab" 5 '*KORDON_TESTBED*' -p $day -- true
 check "nothing stays behind" '' "$(ls "$scratch/tmp")"
