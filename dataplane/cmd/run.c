@@ -166,6 +166,23 @@ static int read_lab(const struct kd_args *args, struct kd_guard **ret)
 	return KD_EXIT_ENVIRONMENT;
 }
 
+/* Workers share nothing, and packets go to them by the inside address: what is counted without it would be
+ * counted in pieces. */
+static int countable(const struct kd_args *args, const struct kd_policy *policy, unsigned int workers)
+{
+	for (uint32_t i = 0; i < policy->ncounters && workers > 1; i++) {
+		const struct kd_counter *c = &policy->counters[i];
+
+		if ((c->keys & (KD_KEY_CLIENT | KD_KEY_SUBSCRIBER | KD_KEY_FLOW)) == 0)
+			return kd_usage_error(args,
+				"--workers %u: rule \"%s\" counts across clients, whom workers share out; "
+				"use one "
+				"worker",
+				workers, policy->rules[c->rule].id);
+	}
+	return 0;
+}
+
 static int run(const struct kd_args *args)
 {
 	struct kd_guard *guard = NULL;
@@ -178,6 +195,8 @@ static int run(const struct kd_args *args)
 		rc = read_lab(args, &guard);
 	if (rc == 0)
 		rc = kd_cmd_policy(&policy, args);
+	if (rc == 0)
+		rc = countable(args, policy, live.workers);
 	if (rc == 0) {
 		live.policy = policy;
 		live.guard = guard;

@@ -14,23 +14,23 @@
 #define ELSE_MAX 8
 #define NO_BIT 64
 
-static uint64_t draw(const struct kd_step *s, const struct kd_rule *r, enum kd_purpose purpose, uint64_t who,
-	uint32_t nonce)
-{
-	uint64_t about = kd_hash_bytes((const uint8_t *)r->id, strlen(r->id));
-
-	return kd_draw(s->e->seed, s->e->box, purpose, about, who, nonce);
-}
-
 static bool misses(const struct kd_step *s, const struct kd_rule *r)
 {
-	return r->miss != 0 && draw(s, r, KD_DRAW_MISS, kd_flow_who(s->flow), s->flow->nonce) < r->miss;
+	uint64_t about;
+
+	if (r->miss == 0)
+		return false;
+	about = kd_hash_bytes((const uint8_t *)r->id, strlen(r->id));
+	return kd_draw(s->e->seed, s->e->box, KD_DRAW_MISS, about, kd_flow_who(s->flow), s->flow->nonce) <
+	       r->miss;
 }
 
-/* A rule that not all nodes have is not there on the others. */
+/* A rule that not all nodes have is not there on the others; rules that are drawn together are there
+ * together. */
 static bool is_present(const struct kd_step *s, const struct kd_rule *r)
 {
-	return r->presence == UINT64_MAX || draw(s, r, KD_DRAW_NODE, kd_flow_node(s->flow), 0) < r->presence;
+	return r->presence == UINT64_MAX ||
+	       kd_draw(s->e->seed, s->e->box, KD_DRAW_NODE, r->draw, kd_flow_node(s->flow), 0) < r->presence;
 }
 
 static bool applies(const struct kd_step *s, struct kd_seen *seen, const struct kd_rule *r)
@@ -114,6 +114,21 @@ static void allow(struct kd_step *s, uint16_t rule)
 	kd_record_verdict(s, rule, KD_REASON_DECIDE_ALLOWED);
 }
 
+/* An allow that chance missed is none, nor is one that waits for something: what may still be asked about it
+ * must not let anybody through. */
+static bool opens_nothing(struct kd_step *s, uint16_t rule)
+{
+	const struct kd_rule *r = &s->e->policy->rules[rule];
+	struct kd_flow *f = s->flow;
+
+	if (!r->inert)
+		return misses(s, r);
+	if ((f->open.said & KD_SAID_PENDING) == 0)
+		kd_record_verdict(s, rule, KD_REASON_DECIDE_PENDING);
+	f->open.said |= KD_SAID_PENDING;
+	return true;
+}
+
 static void could_not(struct kd_step *s, uint16_t rule)
 {
 	struct kd_flow *f = s->flow;
@@ -154,6 +169,8 @@ static bool answer(struct kd_step *s, struct kd_seen *seen, uint16_t first)
 		rule = r->other;
 		if (rule == KD_RULE_NONE || !is_open(s, rules[rule].phase) || !applies(s, seen, &rules[rule]))
 			break;
+		if (rules[rule].closes != 0 && opens_nothing(s, rule))
+			break;
 	}
 	could_not(s, first);
 	return false;
@@ -167,9 +184,8 @@ static __attribute__((noinline)) bool ask_rules(struct kd_step *s, struct kd_see
 	for (uint32_t i = p->phase_first[phase]; i < p->phase_first[phase + 1]; i++) {
 		const struct kd_rule *r = &p->rules[i];
 
-		/* An allow that was missed is none; a flow is not to pass for having been missed by it. */
 		if ((s->e->wants[i] & offers) != 0 && applies(s, seen, r) &&
-			(r->closes == 0 || !misses(s, r)))
+			(r->closes == 0 || !opens_nothing(s, (uint16_t)i)))
 			return answer(s, seen, (uint16_t)i);
 	}
 	return false;
@@ -193,7 +209,7 @@ static void count(struct kd_step *s, struct kd_seen *seen, bool addresses)
 
 		if ((r->phase == KD_PHASE_ADDRESSES) != addresses)
 			continue;
-		seen->over = UINT64_MAX;
+		seen->over = p->counters[i].negated ? 0 : UINT64_MAX;
 		if (applies(s, seen, r) && kd_tally_advance(s, seen, (uint16_t)i))
 			over |= 1ull << i;
 	}
@@ -219,6 +235,8 @@ static __attribute__((noinline)) void observe(struct kd_step *s, struct kd_seen 
 
 	if (p->ncounters != 0)
 		count(s, seen, false);
+	if (!is_open(s, KD_PHASE_OBSERVE))
+		return;
 	for (uint32_t i = p->phase_first[KD_PHASE_OBSERVE]; i < p->phase_first[KD_PHASE_OBSERVE + 1]; i++) {
 		const struct kd_rule *r = &p->rules[i];
 		unsigned int bit = told_bit(s, i);

@@ -107,7 +107,14 @@ static void settle(struct kd_step *s)
 	e->count.reasons[s->reason]++;
 }
 
-/* What a delivered or lost payload says of the flow's outcome (design: effect, not intent). */
+/* What the other end waits for: data, or that there is a connection; without connections any packet. */
+static inline bool is_awaited(const struct kd_step *s)
+{
+	return s->view->payload_wire_len != 0 || s->key->proto != KD_PROTO_TCP ||
+	       (s->view->tcp_flags & KD_TCP_SYN) != 0;
+}
+
+/* What a delivered or lost packet says of the flow's outcome (design: effect, not intent). */
 static void keep_score(struct kd_step *s)
 {
 	struct kd_flow *f = s->flow;
@@ -115,7 +122,7 @@ static void keep_score(struct kd_step *s)
 
 	if (s->fate != KD_EMIT)
 		f->flags |= KD_FLOW_BIT | KD_FLOW_HURT;
-	if (s->view->payload_wire_len == 0)
+	if (!is_awaited(s))
 		return;
 	if (s->fate == KD_EMIT)
 		f->flags &= (uint8_t)~tail;

@@ -22,10 +22,11 @@
 #define KD_FLOW_FORGED 0x10  /* a forged end of the connection went out */
 #define KD_FLOW_CLOSED                                                                                       \
 	0x20 /* FIN or RST seen: only a new SYN cares (X-THR-2021: FIN and RST clear no state) */
-#define KD_FLOW_TAIL(side) (0x40u << (side)) /* the last payload from that side was not delivered */
+#define KD_FLOW_TAIL(side) (0x40u << (side)) /* the last awaited packet of that side was not delivered */
 
 /* struct kd_flow.open.said: what has been told once */
 #define KD_SAID_COULD_NOT_ACT 0x01
+#define KD_SAID_PENDING 0x02
 
 struct kd_flow {
 	uint32_t addr[2]; /* by enum kd_side; IPv4, or folds of kd_flow6.addr */

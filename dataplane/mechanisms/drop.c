@@ -29,6 +29,14 @@ static void act(struct kd_act *a)
 	a->reason = KD_REASON_MECHANISM(KD_MECHANISM_drop, a->trigger ? WHY_TRIGGER : WHY_LATER);
 }
 
+/* What goes to the inside comes from the outside. */
+static unsigned int needs(const void *params)
+{
+	const struct params *p = params;
+
+	return p->direction == DIRECTION_TO_INSIDE ? KD_NEEDS_DOWNSTREAM : 0;
+}
+
 static const struct kd_option options[] = {
 	{.name = "direction",
 		.kind = KD_OPTION_WORD,
@@ -46,5 +54,6 @@ const struct kd_mechanism kd_mechanism_drop = {
 	.reasons = {[WHY_TRIGGER] = {"drop.trigger", "the packet that matched is dropped"},
 		[WHY_LATER] = {"drop.later", "the flow is dropped since its trigger"},
 		[WHY_OTHER_WAY] = {"drop.other_way", "the rule drops the other direction only"}},
+	.needs = needs,
 	.act = act,
 };

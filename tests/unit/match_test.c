@@ -369,6 +369,31 @@ static void test_classified(void **state)
 	result_free(&r);
 }
 
+/* What matched before has not to have hold of the flow: an allow. */
+static void test_already(void **state)
+{
+	struct feed *f = new_feed();
+	uint16_t pass, look;
+	struct result r;
+
+	(void)state;
+	pass = allow_rule("pass", KD_PHASE_NAMES_ALLOWED, term(TERM(.kind = KD_TERM_FROM, .of = KD_INSIDE)),
+		BIT(KD_PHASE_FALLBACK));
+	rules[pass].seen_bit = 1;
+	look = term(TERM(.kind = KD_TERM_ALREADY, .set = 0));
+	and_then(look, TERM(.kind = KD_TERM_FROM, .of = KD_OUTSIDE));
+	drop_rule("answer", KD_PHASE_PROTOCOL, look);
+	say_text(f, &w0, KD_OUTSIDE, "greeting");
+	say_text(f, &w0, KD_INSIDE, "question");
+	say_text(f, &w0, KD_OUTSIDE, "answer");
+	go(f, &r);
+	assert_string_equal(fared(&r, 1), "emit classify.unknown");
+	assert_string_equal(fared(&r, 2), "emit classify.unknown");
+	assert_string_equal(fared(&r, 3), "drop drop.trigger 2");
+	assert_int_equal(verdicts(&r, pass, KD_REASON_DECIDE_ALLOWED), 1);
+	result_free(&r);
+}
+
 /* Noon in Moscow, on a day of UTC+3. */
 static void test_hours(void **state)
 {
@@ -553,6 +578,7 @@ int main(void)
 		TEST(test_field_numbers),
 		TEST(test_field_texts),
 		TEST(test_classified),
+		TEST(test_already),
 		TEST(test_hours),
 		TEST(test_pairs),
 		TEST(test_no_payload_in_addresses),

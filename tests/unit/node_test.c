@@ -77,11 +77,48 @@ static void test_presence_by_protocol(void **state)
 	result_free(&r);
 }
 
+/* Rules drawn together are on the same nodes, the smaller share on some of those of the larger. */
+static void test_presence_together(void **state)
+{
+	const uint64_t draws[] = {1, 1, 2}, shares[] = {UINT64_MAX / 2, UINT64_MAX / 4, UINT64_MAX / 2};
+	unsigned int outside = 0, apart = 0;
+	static bool has[3][200];
+
+	(void)state;
+	for (unsigned int k = 0; k < 3; k++) {
+		struct feed *f = new_feed();
+		struct result r;
+		uint16_t rule;
+
+		start(state);
+		rule = drop_rule("some", KD_PHASE_ADDRESSES, YES);
+		rules[rule].id = k == 0 ? "one" : "other";
+		rules[rule].presence = shares[k];
+		rules[rule].draw = draws[k];
+		for (unsigned int i = 0; i < 200; i++) {
+			struct who w = {.client = CLIENT, .server = SERVER + i, .port = 40000};
+
+			add(f, &w, KD_INSIDE, T0, KD_TCP_SYN, 1, NULL, 0);
+		}
+		go(f, &r);
+		for (unsigned int i = 0; i < 200; i++)
+			has[k][i] = fared(&r, i + 1)[0] == 'd';
+		result_free(&r);
+	}
+	for (unsigned int i = 0; i < 200; i++) {
+		outside += has[1][i] && !has[0][i];
+		apart += has[2][i] != has[0][i];
+	}
+	assert_int_equal(outside, 0);
+	assert_in_range(apart, 60, 140); /* 100 expected, sigma 7 */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_presence, start),
 		cmocka_unit_test_setup(test_presence_by_protocol, start),
+		cmocka_unit_test_setup(test_presence_together, start),
 	};
 
 	return cmocka_run_group_tests(tests, make_sets, drop_sets);

@@ -132,6 +132,29 @@ static void test_allow_missed(void **state)
 	assert_string_equal(hello_fares("listed.example"), "drop drop.trigger 2");
 }
 
+/* An allow that waits for a part of its match lets nobody through; told once. */
+static void test_allow_inert(void **state)
+{
+	struct feed *f = new_feed();
+	struct result r;
+	uint16_t pass;
+
+	(void)state;
+	pass = allow_rule("not-chrome", KD_PHASE_NAMES_ALLOWED, YES, PHASE(NAMES_BLOCKED));
+	rules[pass].inert = true;
+	allow_rule("own", KD_PHASE_NAMES_ALLOWED, named(OWN), PHASE(NAMES_BLOCKED));
+	drop_rule("names", KD_PHASE_NAMES_BLOCKED, named(LISTED));
+	say_text(f, &w0, KD_INSIDE, "x");
+	say_hello(f, &w0, "listed.example");
+	go(f, &r);
+	assert_string_equal(fared(&r, 2), "drop drop.trigger 3");
+	assert_int_equal(verdicts(&r, pass, REASON(PENDING)), 1);
+	assert_int_equal(verdicts(&r, pass, REASON(ALLOWED)), 0);
+	result_free(&r);
+	/* The next of its phase is asked. */
+	assert_string_equal(hello_fares("own.listed.example"), "emit decide.allowed");
+}
+
 /* ---- else ---- */
 
 static void test_else_upstream_only(void **state)
@@ -254,99 +277,42 @@ static void test_else_to_one_that_watches(void **state)
 	assert_string_equal(hello_fares("x.example"), "emit decide.could_not_act");
 }
 
-/* ---- addresses ---- */
-
-static void test_dead_address(void **state)
+/* An allow that opens nothing, for chance or because it waits, opens nothing by way of an else. */
+static void test_else_to_an_allow(void **state)
 {
-	struct who other = w0;
-	struct feed *f = new_feed();
-	struct result r;
+	uint16_t first, other;
 
 	(void)state;
-	drop_rule("ip", KD_PHASE_ADDRESSES, to_server());
-	other.server = 0xc0000201; /* 192.0.2.1 */
-	add(f, &w0, KD_INSIDE, T0, KD_TCP_SYN, 1000, NULL, 0);
-	add(f, &w0, KD_INSIDE, T0 + SEC, KD_TCP_SYN, 1000, NULL, 0);
-	add(f, &other, KD_INSIDE, T0 + SEC, KD_TCP_SYN, 1000, NULL, 0);
-	add_ip(f, &w0, KD_INSIDE, T0 + SEC, KD_PROTO_ICMP, NULL, 0);
-	add_ip(f, &w0, KD_OUTSIDE, T0 + SEC, KD_PROTO_ICMP, NULL, 0);
-	add_ip(f, &other, KD_INSIDE, T0 + SEC, KD_PROTO_ICMP, NULL, 0);
-	add_ip(f, &other, KD_OUTSIDE, T0 + SEC, KD_PROTO_ICMP, NULL, 0);
-	go(f, &r);
-	assert_string_equal(fared(&r, 1), "drop drop.trigger 1");
-	assert_string_equal(fared(&r, 2), "drop drop.later 1");
-	assert_string_equal(fared(&r, 3), "emit flow.no_payload");
-	assert_string_equal(fared(&r, 4), "drop drop.trigger 1");
-	assert_string_equal(fared(&r, 5), "drop drop.later 1");
-	assert_string_equal(fared(&r, 6), "emit flow.other_protocol");
-	assert_string_equal(fared(&r, 7), "emit flow.other_protocol");
-	for (unsigned int i = 0; i < r.events; i++)
-		if (r.event[i].type == KD_EVENT_FLOW)
-			assert_int_equal(r.event[i].outcome,
-				r.event[i].rule != 0 ? KD_OUTCOME_BLOCKED : KD_OUTCOME_PASSED);
-	assert_int_equal(count_of(&r, KD_EVENT_FLOW, "drop.later"), 2);
-	result_free(&r);
+	policy.box.sees = KD_SEES_UPSTREAM;
+	first = reset_rule("cut", KD_PHASE_NAMES_BLOCKED, YES, REWRITE);
+	other = allow_rule("pass", KD_PHASE_PROTOCOL, YES, PHASE(FALLBACK));
+	drop_rule("rest", KD_PHASE_FALLBACK, YES);
+	rules[first].other = other;
+	assert_string_equal(hello_fares("x.example"), "emit decide.allowed");
+	rules[other].first_term = term(TERM(.kind = KD_TERM_TRANSPORT, .mask = KD_TRANSPORT_TCP));
+	rules[other].miss = ALL;
+	assert_string_equal(hello_fares("x.example"), "drop drop.trigger 3");
+	rules[other].miss = 0;
+	rules[other].inert = true;
+	assert_string_equal(hello_fares("x.example"), "drop drop.trigger 3");
 }
 
-/* Once: what the first packet passed, the second does too. */
-static void test_addresses_once(void **state)
+/* What goes to the inside is not there to be dropped. */
+static void test_drop_needs_downstream(void **state)
 {
-	struct feed *f = new_feed();
-	struct result r;
+	static const uint8_t to_inside = 1, to_outside = 2; /* as in the words of its option */
+	uint16_t first;
 
 	(void)state;
-	drop_rule("from-outside", KD_PHASE_ADDRESSES, term(TERM(.kind = KD_TERM_FROM, .of = KD_OUTSIDE)));
-	add(f, &w0, KD_INSIDE, T0, KD_TCP_SYN, 1000, NULL, 0);
-	add(f, &w0, KD_OUTSIDE, T0, KD_TCP_SYN | KD_TCP_ACK, 7000, NULL, 0);
-	add_ip(f, &w0, KD_INSIDE, T0, KD_PROTO_ICMP, NULL, 0);
-	add_ip(f, &w0, KD_OUTSIDE, T0, KD_PROTO_ICMP, NULL, 0);
-	go(f, &r);
-	assert_int_equal(r.count.fates[KD_EMIT], 4);
-	result_free(&r);
-}
-
-/* A flow that found no room is on its first packet all the time. */
-static void test_addresses_untracked(void **state)
-{
-	struct feed *f = new_feed();
-	struct who other = from_port(40001);
-	struct kd_engine *e;
-	struct result r;
-
-	(void)state;
-	drop_rule("ip", KD_PHASE_ADDRESSES, to_server());
-	e = engine(1, 64);
-	for (unsigned int i = 0; i < 3; i++) {
-		add(f, &w0, KD_INSIDE, T0, KD_TCP_SYN, 1000, NULL, 0);
-		add(f, &other, KD_INSIDE, T0, KD_TCP_SYN, 1000, NULL, 0);
-		add_ip(f, &other, KD_INSIDE, T0, KD_PROTO_ICMP, NULL, 0);
-	}
-	run_on(e, f, 32, 0, &r);
-	assert_int_equal(r.count.untracked, 6);
-	assert_int_equal(r.count.fates[KD_DROP], 9);
-	result_free(&r);
-	kd_engine_free(e);
-	feed_free(f);
-}
-
-/* A residual lets go of ICMP as well, whose payload nobody looks at then. */
-static void test_residual_of_icmp(void **state)
-{
-	struct feed *f = new_feed();
-	struct result r;
-
-	(void)state;
-	rules[drop_rule("ip", KD_PHASE_ADDRESSES, to_server())].residual_ns = 10 * SEC;
-	drop_rule("deny", KD_PHASE_FALLBACK, YES);
-	policy.settings.fallback_pkts = 0;
-	for (unsigned int i = 0; i < 3; i++)
-		add_ip(f, &w0, KD_INSIDE, T0 + i * 10 * SEC, KD_PROTO_ICMP, (const uint8_t *)"abc", 3);
-	go(f, &r);
-	assert_string_equal(fared(&r, 1), "drop drop.trigger 1");
-	assert_string_equal(fared(&r, 2), "emit flow.other_protocol");
-	assert_string_equal(fared(&r, 3), "emit flow.done");
-	assert_int_equal(count_of(&r, KD_EVENT_VERDICT, "decide.residual_over"), 1);
-	result_free(&r);
+	policy.box.sees = KD_SEES_UPSTREAM;
+	first = drop_rule("answers", KD_PHASE_NAMES_BLOCKED, YES);
+	rules[first].other = drop_rule("all", KD_PHASE_PROTOCOL, NO);
+	rules[first].params[0] = to_inside;
+	assert_string_equal(hello_fares("x.example"), "emit decide.could_not_act");
+	rules[rules[first].other].first_term = YES;
+	assert_string_equal(hello_fares("x.example"), "drop drop.trigger 2");
+	rules[first].params[0] = to_outside;
+	assert_string_equal(hello_fares("x.example"), "drop drop.trigger 1");
 }
 
 /* ---- default and fallback ---- */
@@ -483,6 +449,29 @@ static void test_observe(void **state)
 	result_free(&r);
 }
 
+/* An allow may close it, too; whether anybody counts makes no difference. */
+static void test_observe_closed(void **state)
+{
+	for (unsigned int counts = 0; counts < 2; counts++) {
+		struct feed *f = new_feed();
+		struct result r;
+
+		start(state);
+		allow_rule("unwatched", KD_PHASE_ADDRESSES, to_server(), PHASE(OBSERVE));
+		watch_rule("all", YES);
+		drop_rule("never", KD_PHASE_PROTOCOL, NO);
+		counters[0] = (struct kd_counter){
+			.rule = 3, .keys = KD_KEY_CLIENT, .window_ns = SEC, .more_than = 1};
+		policy.ncounters = counts;
+		say_text(f, &w0, KD_INSIDE, "x");
+		add_ip(f, &w0, KD_INSIDE, T0 + SEC, KD_PROTO_ICMP, NULL, 0);
+		go(f, &r);
+		assert_int_equal(verdicts(&r, 1, REASON(ALLOWED)), 2);
+		assert_int_equal(verdicts(&r, 2, REASON(OBSERVED)), 0);
+		result_free(&r);
+	}
+}
+
 static void test_observe_sees_other_protocols(void **state)
 {
 	struct feed *f = new_feed();
@@ -607,6 +596,7 @@ int main(void)
 		TEST(test_allow_closes_no_other),
 		TEST(test_allow_lasts),
 		TEST(test_allow_missed),
+		TEST(test_allow_inert),
 		TEST(test_else_upstream_only),
 		TEST(test_inject_needs_no_answers),
 		TEST(test_reset_needs_tcp),
@@ -614,16 +604,15 @@ int main(void)
 		TEST(test_else_is_bounded),
 		TEST(test_else_into_closed_phase),
 		TEST(test_else_to_one_that_watches),
-		TEST(test_dead_address),
-		TEST(test_addresses_once),
-		TEST(test_addresses_untracked),
-		TEST(test_residual_of_icmp),
+		TEST(test_else_to_an_allow),
+		TEST(test_drop_needs_downstream),
 		TEST(test_deny),
 		TEST(test_fallback_after),
 		TEST(test_fallback_recognised),
 		TEST(test_fallback_budget),
 		TEST(test_budget_is_clamped),
 		TEST(test_observe),
+		TEST(test_observe_closed),
 		TEST(test_observe_sees_other_protocols),
 		TEST(test_already),
 		TEST(test_already_held),

@@ -85,6 +85,35 @@ static void test_count_sees_allowed(void **state)
 	}
 }
 
+/* Behind a `not` it ends what its rule does: the first two, and no more. The count runs on whether or not its
+ * rule still holds. */
+static void test_count_negated(void **state)
+{
+	struct feed *f = new_feed();
+	struct result r;
+	uint16_t first;
+
+	(void)state;
+	first = is_tls();
+	and_then(first, TERM(.kind = KD_TERM_COUNT, .set = 0, .on_true = NO, .on_false = YES));
+	count_rule(first, KD_PHASE_PROTOCOL,
+		(struct kd_counter){
+			.keys = KD_KEY_CLIENT, .window_ns = 10 * SEC, .more_than = 2, .negated = true});
+	for (unsigned int i = 0; i < 5; i++) {
+		struct who w = from_port(41000 + i);
+
+		say_hello(f, &w, "x.example");
+	}
+	f->pkt[4].time_ns = T0 + 10 * SEC; /* another window */
+	go(f, &r);
+	assert_string_equal(fared(&r, 1), "drop drop.trigger 1");
+	assert_string_equal(fared(&r, 2), "drop drop.trigger 1");
+	assert_string_equal(fared(&r, 3), "emit decide.no_rule");
+	assert_string_equal(fared(&r, 4), "emit decide.no_rule");
+	assert_string_equal(fared(&r, 5), "drop drop.trigger 1");
+	result_free(&r);
+}
+
 /* What the rest of its rule does not match is not counted. */
 static void test_count_only_its_own(void **state)
 {
@@ -344,6 +373,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_count_sees_allowed),
+		TEST(test_count_negated),
 		TEST(test_count_only_its_own),
 		TEST(test_count_limits),
 		TEST(test_count_keys),

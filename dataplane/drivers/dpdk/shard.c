@@ -19,7 +19,8 @@ static unsigned int shard_of(struct rte_mbuf *m, unsigned int count)
 	if (v.ip_version == 0)
 		return 0;
 	inside = note->side == KD_INSIDE ? v.src : v.dst;
-	return (unsigned int)(kd_hash_bytes(inside, v.ip_version == 4 ? 4 : 16) % count);
+	/* An IPv6 subscriber is a /64 (KD_KEY_SUBSCRIBER), and is counted in one place. */
+	return (unsigned int)(kd_hash_bytes(inside, v.ip_version == 4 ? 4 : 8) % count);
 }
 
 static void hand_out(struct kd_live_state *s, struct rte_mbuf **m, unsigned int n)
