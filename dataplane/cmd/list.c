@@ -12,6 +12,7 @@
 #include "cmd/table.h"
 #include "cmd/words.h"
 #include "engine/protocol.h"
+#include "rulebook/announced.h"
 #include "rulebook/setting.h"
 #include "rulebook/units.h"
 
@@ -155,17 +156,17 @@ static int pending_settings(struct list *l, struct kd_table *t)
 			continue;
 		rc = kd_table_row(t, (const char *[KD_TABLE_COLUMNS]){st->name, setting_value(l, st),
 					     kd_grade_name(st->evidence.grade[KD_PART_NUMBERS]),
-					     st->evidence.claims[KD_PART_NUMBERS],
-					     kd_arena_printf(l->arena, "pending %s",
-						     st->pending != NULL ? st->pending : "")});
+					     st->evidence.claims[KD_PART_NUMBERS], st->pending,
+					     kd_announced_find(kd_announced_settings, st->name)->help});
 	}
 	return rc;
 }
 
 static int list_settings(struct list *l)
 {
-	struct kd_table t = {
-		.arena = l->arena, .heads = {"setting", "value", "grade", "claims", "meaning"}, .columns = 5};
+	struct kd_table t = {.arena = l->arena,
+		.heads = {"setting", "value", "grade", "claims", "pending", "meaning"},
+		.columns = 6};
 	struct kd_settings plain, used;
 	int rc = 0;
 
@@ -177,7 +178,7 @@ static int list_settings(struct list *l)
 		const struct kd_claim *claim = kd_book_claim(l->book, row->claim, strlen(row->claim));
 		const char *cells[KD_TABLE_COLUMNS] = {row->key, row->deflt,
 			kd_grade_name(claim != NULL ? claim->grade : KD_GRADE_ASSUMED),
-			claim != NULL ? claim->id : NULL, row->help};
+			claim != NULL ? claim->id : NULL, NULL, row->help};
 		char text[KD_UNITS_TEXT];
 
 		if (memcmp((char *)&plain + row->offset, (char *)&used + row->offset, sizeof(uint64_t)) !=

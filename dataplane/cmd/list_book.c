@@ -158,7 +158,7 @@ static int place_rows(const struct kd_list_view *v, struct kd_table *t, const ch
 				networks = kd_arena_printf(v->arena, "%s%s%s", networks,
 					networks[0] != '\0' ? "," : "", kd_network_name(k));
 		rc = kd_table_row(t, (const char *[KD_TABLE_COLUMNS]){kind, list[i].id, networks,
-					     when_text(v, &list[i].scope),
+					     when_text(v, &list[i].scope), NULL,
 					     evidence_text(v, &list[i].evidence), list[i].title});
 	}
 	return rc;
@@ -173,7 +173,7 @@ static int path_rows(const struct kd_list_view *v, struct kd_table *t)
 
 		rc = kd_table_row(t, (const char *[KD_TABLE_COLUMNS]){"box", b->id,
 					     b->sees == KD_SEES_UPSTREAM ? "sees upstream" : "sees both",
-					     NULL, evidence_text(v, &b->evidence), b->title});
+					     NULL, NULL, evidence_text(v, &b->evidence), b->title});
 	}
 	for (unsigned int i = 0; i < v->book->npaths && rc == 0; i++) {
 		const struct kd_book_path *p = &v->book->paths[i];
@@ -181,15 +181,17 @@ static int path_rows(const struct kd_list_view *v, struct kd_table *t)
 		rc = kd_table_row(
 			t, (const char *[KD_TABLE_COLUMNS]){"path", p->id,
 				   kd_words_where(v->arena, v->book, &p->scope), when_text(v, &p->scope),
-				   evidence_text(v, &p->evidence), kd_words_path(v->arena, v->book, p)});
+				   p->pending, evidence_text(v, &p->evidence),
+				   kd_words_path(v->arena, v->book, p)});
 	}
 	return rc;
 }
 
 int kd_list_places(const struct kd_list_view *v)
 {
-	struct kd_table t = {
-		.arena = v->arena, .heads = {"place", "id", "of", "seen", "evidence", "title"}, .columns = 6};
+	struct kd_table t = {.arena = v->arena,
+		.heads = {"place", "id", "of", "seen", "pending", "evidence", "title"},
+		.columns = 7};
 	const struct kd_book *b = v->book;
 	int rc = 0;
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "engine/protocol.h"
+#include "rulebook/announced.h"
 #include "rulebook/setting.h"
 #include "rulebook/when.h"
 
@@ -59,14 +60,12 @@ const char *kd_words_then(struct kd_arena *arena, const struct kd_book_rule *r)
 		kd_mechanisms[r->mechanism_index]->title);
 }
 
-static const char *transports(struct kd_arena *arena, uint8_t mask)
+static const char *words_of(struct kd_arena *arena, const char *const *words, unsigned int n)
 {
-	static const char *const words[] = {"TCP", "UDP", "ICMP"};
 	const char *text = "";
 
-	for (unsigned int i = 0; i < 3; i++)
-		if (mask >> i & 1)
-			text = join(arena, text, ", ", words[i]);
+	for (unsigned int i = 0; i < n; i++)
+		text = join(arena, text, ", ", words[i]);
 	return text;
 }
 
@@ -79,8 +78,8 @@ const char *kd_words_residual(struct kd_arena *arena, const struct kd_book_rule 
 		return "";
 	text = kd_arena_printf(arena, "%s on the %s", res->time.text != NULL ? res->time.text : "?",
 		res->key != NULL ? res->key : "?");
-	if (res->protocols != 0)
-		text = join(arena, text, ", only ", transports(arena, res->protocols));
+	if (res->nprotocols != 0)
+		text = join(arena, text, ", only ", words_of(arena, res->protocols, res->nprotocols));
 	if (res->whom != NULL && strcmp(res->whom, "client") != 0)
 		text = join(arena, text, " for ",
 			strcmp(res->whom, "subscriber") == 0 ? "the subscriber" : res->whom);
@@ -150,6 +149,9 @@ const char *kd_words_protocols(struct kd_arena *arena, uint64_t protocols)
 	for (int i = 0; i < KD_PROTOCOL_COUNT && protocols != UINT64_MAX; i++)
 		if (protocols >> i & 1)
 			text = join(arena, text, ", ", kd_protocols[i]->name);
+	for (int i = KD_PROTOCOL_COUNT; i < 64 && protocols != UINT64_MAX && protocols >> i != 0; i++)
+		if (protocols >> i & 1)
+			text = join(arena, text, ", ", kd_announced_protocols[i - KD_PROTOCOL_COUNT].name);
 	return text;
 }
 
@@ -215,7 +217,7 @@ const char *kd_words_path(struct kd_arena *arena, const struct kd_book *book, co
 			text = join(arena, text, "", " (sees only what comes from the inside)");
 	}
 	if (path->pending != NULL)
-		text = join(arena, text, "; only the first runs yet: ", path->pending);
+		text = join(arena, text, "", "; only the first runs yet");
 	return text;
 }
 

@@ -142,10 +142,11 @@ static void runs_of(FILE *f, const struct kd_when *w)
 		fprintf(f, "%s", i > 0 ? " and " : "with ");
 		for (uint32_t b = 0; b < r->len; b++) {
 			fputs(b > 0 ? " " : "", f);
-			if (r->mask[b] == 0)
-				fputs("??", f);
-			else
-				fprintf(f, "%02x", r->bytes[b]);
+			for (int shift = 4; shift >= 0; shift -= 4)
+				fputc((r->mask[b] >> shift & 0xf) == 0
+						? '?'
+						: "0123456789abcdef"[r->bytes[b] >> shift & 0xf],
+					f);
 		}
 		fprintf(f, " at byte %u", r->offset);
 	}

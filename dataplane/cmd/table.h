@@ -11,7 +11,7 @@
 
 #include "rulebook/arena.h"
 
-#define KD_TABLE_COLUMNS 6
+#define KD_TABLE_COLUMNS 7
 
 struct kd_table {
 	struct kd_arena *arena; /* of the caller */

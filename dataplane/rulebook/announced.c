@@ -77,7 +77,9 @@ const struct kd_announced kd_announced_terms[] = {
 };
 
 const struct kd_announced kd_announced_then[] = {
-	{"after", TEXT("acts only so many packets, bytes or so much time later")},
+	{"after", TEXT("acts only so many packets, bytes or so much time later; of any side, of any kind, "
+		       "drawn for "
+		       "each flow, unless it says otherwise")},
 	{"share", NUMBER(SHARE, "of flows, those it acts on")},
 	{"delay_before", NUMBER(DURATION, "waits for so long before it acts")},
 	{"scope", WORDS("from_here|this_packet|name_end", "what it acts on: all from the trigger on, the "
@@ -117,7 +119,7 @@ const struct kd_announced kd_announced_knobs[] = {
 	{"fake.past_sequence", WORDS(FAKES, "segments from before the flow's start")},
 	{"fake.md5", WORDS(FAKES, "segments with a TCP MD5 option")},
 	{"fake.timestamp", WORDS(FAKES, "segments with an old TCP timestamp")},
-	{"fake.ip_id", WORDS(FAKES, "packets whose IP ID does not fit their flow")},
+	{"fake.ip_id", WORDS(FAKES, "packets with the IP ID of another of their flow")},
 	{"fake.urgent", WORDS(FAKES, "segments with urgent data")},
 	{"fake.syn_data", WORDS(FAKES, "payload on a SYN")},
 	{"fake.overlap", WORDS(FAKES, "segments that rewrite what was sent")},
@@ -131,7 +133,9 @@ const struct kd_announced kd_announced_knobs[] = {
 };
 
 const struct kd_announced kd_announced_settings[] = {
-	{"inspect.give_up_bytes", NUMBER(BYTES, "payload of one side after which a flow is given up")},
+	{"inspect.give_up_bytes",
+		NUMBER(BYTES, "a first packet of at least so many bytes that is nothing known: the flow is "
+			      "given up")},
 	{"inspect.later_packets", NUMBER(COUNT, "payload packets looked at after a flow was recognised")},
 	{"frag.most", NUMBER(COUNT, "fragments of one packet; with more the packet is dropped")},
 	{"frag.lifetime", NUMBER(DURATION, "how long fragments wait for the rest")},

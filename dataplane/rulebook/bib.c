@@ -121,13 +121,16 @@ static bool listed(const char *words, const char *text)
 static void unknown(struct reader *r, int line, const char *noun, const char *text, const char *words)
 {
 	char *near = kd_did_you_mean(text, words);
-	char hint[320];
+	char hint[320] = "known: ";
+	size_t len = strlen(hint);
 
+	for (const char *w = words; *w != '\0' && len + 3 < sizeof(hint); w++)
+		len += (size_t)snprintf(
+			hint + len, sizeof(hint) - len, "%c%s", *w == '|' ? ',' : *w, *w == '|' ? " " : "");
 	if (near != NULL)
-		snprintf(hint, sizeof(hint), "did you mean \"%s\"?", near);
+		wrong(r, line, hint, "unknown %s \"%s\" - did you mean \"%s\"?", noun, text, near);
 	else
-		snprintf(hint, sizeof(hint), "known: %s", words);
-	wrong(r, line, hint, "unknown %s \"%s\"", noun, text);
+		wrong(r, line, hint, "unknown %s \"%s\"", noun, text);
 	free(near);
 }
 
@@ -269,7 +272,7 @@ static void keep(struct reader *r, const struct kd_bib_entry *e)
 		if (kd_bib_field(e, required[i]) == NULL)
 			wrong(r, e->line, NULL, "\"%s\" is missing", required[i]);
 	if (year != NULL && (strspn(year, "0123456789") != 4 || strlen(year) != 4))
-		wrong(r, e->line, "expected four digits", "year \"%.40s\"", year);
+		wrong(r, e->line, "expected four digits", "\"%.40s\" is not a year", year);
 	if (first != NULL) {
 		snprintf(hint, sizeof(hint), "first in line %d", first->line);
 		wrong(r, e->line, hint, "double key: \"%s\"", e->key);

@@ -127,6 +127,7 @@ struct kd_needs {
 	const char **what;
 	unsigned int n;
 	bool inert; /* one of them makes a rule do nothing */
+	bool never; /* one of them stands behind `not`: what the rule would match cannot be told */
 };
 
 struct kd_miss {
@@ -139,7 +140,8 @@ struct kd_residual {
 	const char *key;  /* "4-tuple" ... */
 	const char *whom; /* client, subscriber, everyone */
 	const char *restart;
-	uint8_t protocols; /* KD_TRANSPORT_*; 0 = all */
+	const char **protocols; /* "udp", "tls": sorted, no doubles; none = all */
+	unsigned int nprotocols;
 	struct kd_book_number time, publish_after;
 };
 
@@ -172,8 +174,9 @@ struct kd_book_rule {
 	uint32_t *weights;
 	const char **variant_names;
 	unsigned int nvariants;
-	bool numbers_given, unranged; /* it states numbers; one of them has no range */
-	bool broken;		      /* something was wrong with it: draw no conclusions */
+	bool numbers_given, unranged, ranged; /* it states numbers; one has no range; one has, or is wrong
+						 and may be meant so */
+	bool broken;			      /* something was wrong with it: draw no conclusions */
 	struct kd_evidence evidence;
 };
 
@@ -200,7 +203,7 @@ struct kd_book_knob {
 	uint32_t *weights;
 	unsigned int nvalues;
 	struct kd_book_number share; /* text NULL = all nodes */
-	uint64_t protocols;	     /* 0 = any */
+	uint64_t protocols;	     /* 0 = any; announced ones have the bits of kd_protocol_word */
 	struct kd_address_term *to;  /* NULL = any */
 	const char *pending;
 	struct kd_scope scope;
@@ -231,6 +234,7 @@ struct kd_book {
 	const char *dir;
 	const char *own; /* the user's own file: no dates or evidence asked for; NULL = the rulebook of dir */
 	const char *reading; /* file in hand */
+	bool unread;	     /* a file could not be read: what seems to be missing may stand there */
 	bool no_memory;
 	const char *cache; /* folder of compiled matchers; NULL = none. With one, long lists wait with their
 			      lines */

@@ -221,8 +221,7 @@ static void part(struct kd_book *book, const config_setting_t *list, unsigned in
 		c = kd_book_claim(book, id, strlen(id));
 		if (c == NULL) {
 			unknown_claim(book, e, id);
-			ev->grade[p] = KD_GRADE_ASSUMED;
-			ev->real[p] = true; /* said once is enough */
+			ev->real[p] = true; /* said once is enough: no word on what it would be worth */
 			continue;
 		}
 		kd_claim_use(book, id);

@@ -9,6 +9,8 @@
 #include "rulebook/place.h"
 #include "rulebook/setting.h"
 
+#include "engine/rng.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,6 +98,11 @@ static int pick(struct work *w)
 	return 0;
 }
 
+static uint64_t draw_of(const char *name)
+{
+	return kd_hash_bytes((const uint8_t *)name, strlen(name));
+}
+
 static uint64_t number(const struct work *w, const struct kd_book_rule *rule, const struct kd_book_number *n)
 {
 	return kd_sample_number(&w->picked.sample, rule->draw, n->key, &n->n);
@@ -138,6 +145,7 @@ static void rule(struct work *w, const struct kd_picked_rule *p, struct kd_rule 
 	r->pending = keep(w, b->pending);
 	r->first_term = KD_TERM_TRUE;
 	r->presence = b->share.text != NULL ? number(w, p->rule, &b->share) : UINT64_MAX;
+	r->draw = draw_of(p->rule->draw);
 	if (b->residual.given && b->residual.time.text != NULL)
 		r->residual_ns = number(w, p->rule, &b->residual.time);
 	if (p->miss != NULL && p->miss->value.text != NULL)
@@ -176,7 +184,10 @@ static int rules(struct work *w)
 static int knob(struct work *w, const struct kd_book_knob *b)
 {
 	const struct kd_sample *sample = &w->picked.sample;
-	struct kd_knob k = {.name = keep(w, b->name), .share = UINT64_MAX, .protocols = b->protocols};
+	struct kd_knob k = {.name = keep(w, b->name),
+		.share = UINT64_MAX,
+		.draw = draw_of(b->draw),
+		.protocols = b->protocols};
 	struct kd_policy *policy = w->policy;
 	unsigned int value = 0;
 

@@ -92,12 +92,25 @@ static void add_rule(struct list *l, const struct kd_picked_rule *p)
 		add_number(l, "rule", r->id, r->draw, &p->miss->value);
 }
 
-static void add_knob(struct list *l, const struct kd_book_knob *b, const struct kd_knob *k)
+/* A knob may have several entries in force: the second is "NAME.2". */
+static void add_knob(struct list *l, uint32_t index)
 {
-	add_days(l, "knob", b->name, b->draw, &b->scope);
+	const struct kd_book_knob *b = l->picked->knobs[index];
+	const char *id = b->name;
+	unsigned int nth = 1;
+
+	for (uint32_t i = 0; i < index; i++)
+		nth += strcmp(l->picked->knobs[i]->name, b->name) == 0;
+	if (nth > 1)
+		id = kd_arena_printf(l->policy->arena, "%s.%u", b->name, nth);
+	if (id == NULL) {
+		l->no_memory = true;
+		return;
+	}
+	add_days(l, "knob", id, b->draw, &b->scope);
 	if (b->nvalues > 1)
-		add(l, "knob", b->name, "variant", k->value);
-	add_number(l, "knob", b->name, b->draw, &b->share);
+		add(l, "knob", id, "variant", l->policy->knobs[index].value);
+	add_number(l, "knob", id, b->draw, &b->share);
 }
 
 static bool is_overridden(const struct list *l, const char *key)
@@ -150,7 +163,7 @@ int kd_drawn_list(const struct kd_picked *picked, struct kd_policy *policy)
 	for (uint32_t i = 1; i <= policy->nrules; i++)
 		add_rule(&l, &picked->rules[i]);
 	for (uint32_t i = 0; i < policy->nknobs; i++)
-		add_knob(&l, picked->knobs[i], &policy->knobs[i]);
+		add_knob(&l, i);
 	for (unsigned int i = 0; i < KD_SETTING_COUNT; i++)
 		add_setting(&l, i);
 	return l.no_memory ? -ENOMEM : 0;

@@ -5,6 +5,7 @@
  */
 #include "rulebook/fingerprint.h"
 
+#include "rulebook/announced.h"
 #include "rulebook/setting.h"
 #include "rulebook/when.h"
 
@@ -50,9 +51,9 @@ static void put_protocols(struct hasher *h, uint64_t mask)
 	for (int i = 0; i < KD_PROTOCOL_COUNT; i++)
 		if (mask >> i & 1)
 			put(h, kd_protocols[i]->name);
-	/* Some that are only announced: not the same as none asked for. */
-	if (mask >> KD_PROTOCOL_COUNT != 0)
-		put(h, "announced");
+	for (int i = KD_PROTOCOL_COUNT; i < 64 && mask >> i != 0; i++)
+		if (mask >> i & 1)
+			put(h, kd_announced_protocols[i - KD_PROTOCOL_COUNT].name);
 }
 
 static void put_prefixes(struct hasher *h, const struct kd_prefix *p, unsigned int n)
@@ -104,7 +105,9 @@ static void put_residual(struct hasher *h, const struct kd_residual *r)
 	put(h, r->key);
 	put(h, r->whom);
 	put(h, r->restart);
-	put_number(h, r->protocols);
+	put_number(h, r->nprotocols);
+	for (unsigned int i = 0; i < r->nprotocols; i++)
+		put(h, r->protocols[i]);
 }
 
 static void put_rule(struct hasher *h, const struct kd_picked_rule *p, const struct kd_rule *compiled)
@@ -134,6 +137,8 @@ static void put_rule(struct hasher *h, const struct kd_picked_rule *p, const str
 		if (kd_picked_counts(b, &b->numbers[i]))
 			put_value(h, r->draw, &b->numbers[i]);
 	put_number(h, compiled->presence);
+	if (compiled->presence != UINT64_MAX)
+		put(h, r->draw);
 	put_number(h, compiled->miss);
 	for (unsigned int i = 0; i < KD_PART_COUNT; i++) {
 		put(h, kd_grade_name(b->evidence.grade[i]));
@@ -147,6 +152,8 @@ static void put_knob(struct hasher *h, const struct kd_book_knob *b, const struc
 	put(h, k->name);
 	put(h, k->value);
 	put_number(h, k->share);
+	if (k->share != UINT64_MAX)
+		put(h, b->draw);
 	put_protocols(h, k->protocols);
 	if (b->to == NULL)
 		return;

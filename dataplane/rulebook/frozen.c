@@ -88,6 +88,44 @@ static void put_prefixes_of(struct hasher *h, const struct kd_address_term *term
 	}
 }
 
+static void put_parts(struct hasher *h, const struct kd_cache_part *parts, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++)
+		put(h, parts[i].bytes, parts[i].len);
+}
+
+/* What tiny matchers look like frozen: another layout or another hash makes another key, whatever the
+ * version. */
+static int put_layout(struct hasher *h)
+{
+	static const uint8_t addr[4] = {198, 18, 0, 0};
+	struct kd_cache_part parts[KD_NAMES_PARTS > KD_PREFIXES_PARTS ? KD_NAMES_PARTS : KD_PREFIXES_PARTS];
+	struct kd_names_builder *nb = kd_names_builder_new();
+	struct kd_prefixes_builder *pb = kd_prefixes_builder_new();
+	struct kd_prefixes *prefixes = NULL;
+	struct kd_names *names = NULL;
+	int rc = nb != NULL && pb != NULL ? 0 : -ENOMEM;
+
+	if (rc == 0)
+		rc = kd_names_add(nb, "a.example", 9, KD_NAME_SELF, 1);
+	if (rc == 0)
+		rc = kd_prefixes_add(pb, addr, false, 15, 1);
+	/* There is no other way to free a builder than to build it. */
+	if (nb != NULL && kd_names_build(&names, nb) < 0)
+		rc = -ENOMEM;
+	if (pb != NULL && kd_prefixes_build(&prefixes, pb) < 0)
+		rc = -ENOMEM;
+	if (rc == 0) {
+		kd_names_freeze(names, parts);
+		put_parts(h, parts, KD_NAMES_PARTS);
+		kd_prefixes_freeze(prefixes, parts);
+		put_parts(h, parts, KD_PREFIXES_PARTS);
+	}
+	kd_names_free(names);
+	kd_prefixes_free(prefixes);
+	return rc;
+}
+
 int kd_frozen_key(char ret[KD_CACHE_KEY], const struct kd_sets *s)
 {
 	unsigned char digest[EVP_MAX_MD_SIZE];
@@ -103,6 +141,8 @@ int kd_frozen_key(char ret[KD_CACHE_KEY], const struct kd_sets *s)
 	put_text(&h, "kordon matchers 1");
 	put_text(&h, KD_VERSION);
 	put_text(&h, platform);
+	if (put_layout(&h) < 0)
+		h.failed = true;
 	for (unsigned int i = 1; i <= s->nnames; i++)
 		put_names_of(&h, &s->names[i]);
 	for (unsigned int i = 1; i <= s->nprefixes; i++)

@@ -59,6 +59,9 @@ int kd_host_check(const char *at, size_t len, bool glob, const char *text, struc
 
 	if (len == 0)
 		return bad(fault, "it is empty", text);
+	/* As lists have it for "none". */
+	if (len == 1 && at[0] == '-')
+		return bad(fault, "it is only a hyphen", text);
 	if (len > KD_HOST_MAX)
 		return bad(fault, "it is longer than 253 characters", text);
 	for (size_t i = 0; i <= len; i++) {

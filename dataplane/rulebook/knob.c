@@ -17,11 +17,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Stands in a mask for the protocols that are only announced: no flow is ever recognised as one. */
-#define NEVER_RECOGNISED (1ull << 63)
-
-_Static_assert(KD_PROTOCOL_COUNT < 63, "the last bit of a mask of protocols is free");
-
 static void evidence_of(struct kd_book *book, const config_setting_t *group, struct kd_book_knob *knob)
 {
 	kd_evidence_read(book, group, &knob->evidence);
@@ -105,29 +100,22 @@ static void values(struct kd_book *book, const config_setting_t *group, const st
 	}
 }
 
+/* No flow is ever recognised as an announced one; its bit tells it from the others. */
 static uint64_t protocols(struct kd_book *book, const config_setting_t *list, struct kd_needs *needs)
 {
-	char words[1024] = "", what[128];
 	uint64_t mask = 0;
-	size_t len = 0;
+	char what[128];
 
-	for (int i = 0; i < KD_PROTOCOL_COUNT && len < sizeof(words); i++)
-		len += (size_t)snprintf(
-			words + len, sizeof(words) - len, "%s%s", i > 0 ? "|" : "", kd_protocols[i]->name);
 	for (unsigned int i = 0; i < kd_schema_count(list); i++) {
 		const config_setting_t *e = kd_schema_element(list, i);
-		const char *name = config_setting_get_string(e);
-		int found = kd_protocol_find(name);
+		int found = kd_protocol_word(book, e, "protocol", "");
 
-		if (found >= 0) {
-			mask |= 1ull << found;
-		} else if (kd_announced_find(kd_announced_protocols, name) != NULL) {
-			snprintf(what, sizeof(what), "protocol:%s", name);
+		if (found >= KD_PROTOCOL_COUNT) {
+			snprintf(what, sizeof(what), "protocol:%s", config_setting_get_string(e));
 			kd_needs_add(book, needs, what, false);
-			mask |= NEVER_RECOGNISED;
-		} else {
-			kd_schema_unknown(book, e, "protocol", name, words);
 		}
+		if (found >= 0 && found < 64)
+			mask |= 1ull << found;
 	}
 	return mask;
 }
@@ -153,6 +141,59 @@ static void fits(struct kd_book *book, const config_setting_t *group, struct kd_
 		kd_number_read(book, s, "share", KD_UNIT_SHARE, &knob->share);
 }
 
+static bool has_tag(const struct kd_address_term *t, const struct kd_book_tag *tag)
+{
+	for (unsigned int i = 0; i < t->ntags; i++)
+		if (t->tags[i] == tag)
+			return true;
+	return false;
+}
+
+static bool has_prefix(const struct kd_address_term *t, const struct kd_prefix *p)
+{
+	for (unsigned int i = 0; i < t->nown; i++)
+		if (t->own[i].v6 == p->v6 && t->own[i].bits == p->bits &&
+			memcmp(t->own[i].addr, p->addr, sizeof(p->addr)) == 0)
+			return true;
+	return false;
+}
+
+static bool within(const struct kd_address_term *a, const struct kd_address_term *b)
+{
+	for (unsigned int i = 0; i < a->ntags; i++)
+		if (!has_tag(b, a->tags[i]))
+			return false;
+	for (unsigned int i = 0; i < a->nown; i++)
+		if (!has_prefix(b, &a->own[i]))
+			return false;
+	return true;
+}
+
+static bool same_to(const struct kd_address_term *a, const struct kd_address_term *b)
+{
+	if (a == NULL || b == NULL)
+		return a == b;
+	return within(a, b) && within(b, a);
+}
+
+/* A knob that an earlier one forestalls wherever both are in force; a share leaves it some nodes. */
+static void twice(struct kd_book *book, const config_setting_t *group, const struct kd_book_knob *k)
+{
+	char hint[400];
+
+	for (unsigned int i = 0; i < book->nknobs; i++) {
+		const struct kd_book_knob *b = &book->knobs[i];
+
+		if (strcmp(b->name, k->name) != 0 || b->share.text != NULL || b->protocols != k->protocols ||
+			!same_to(b->to, k->to) || !kd_scopes_meet(book, &b->scope, &k->scope))
+			continue;
+		snprintf(hint, sizeof(hint), "first at %s:%d", b->at.file, b->at.line);
+		kd_schema_error(
+			book, group, hint, "\"%s\" is set twice for the same days and flows", k->name);
+		return;
+	}
+}
+
 static void knob(struct kd_book *book, const config_setting_t *group)
 {
 	bool varies = config_setting_get_member(group, "variants") != NULL;
@@ -166,16 +207,20 @@ static void knob(struct kd_book *book, const config_setting_t *group)
 	const struct kd_announced *row;
 	struct kd_book_knob k = {0};
 	struct kd_needs needs = {0};
+	unsigned int errors;
+	bool right;
 
 	kd_schema_check(book, group, keys);
 	if (varies && config_setting_get_member(group, "value") != NULL)
 		kd_schema_error(book, config_setting_get_member(group, "value"), "each variant has its own",
 			"\"value\" beside \"variants\"");
 	row = which(book, group, &needs);
+	errors = book->diags->errors;
 	kd_scope_read(book, group, &k.scope);
 	k.at = kd_schema_at(book, group);
 	values(book, group, row, &k);
 	fits(book, group, &needs, &k);
+	right = book->diags->errors == errors;
 	if (row != NULL)
 		kd_pending_read(book, group, &needs, &k.pending, NULL);
 	evidence_of(book, group, &k);
@@ -184,6 +229,8 @@ static void knob(struct kd_book *book, const config_setting_t *group)
 	k.name = row->name;
 	k.draw = draw != NULL ? kd_schema_keep(book, draw)
 			      : kd_arena_printf(book->arena, "knob:%s", row->name);
+	if (right)
+		twice(book, group, &k);
 	book->knobs = kd_arena_grow(book->arena, book->knobs, book->nknobs, sizeof(k));
 	if (book->knobs == NULL || k.draw == NULL) {
 		book->no_memory = true;

@@ -9,6 +9,8 @@
 #include "rulebook/setting.h"
 #include "rulebook/when.h"
 
+#include "engine/mechanism.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -116,6 +118,44 @@ static bool covers(const struct kd_scope *outer, const struct kd_scope *inner)
 	       mask_within(outer->boxes, inner->boxes);
 }
 
+static bool needs_downstream(const struct kd_book_rule *r)
+{
+	const struct kd_mechanism *m = r->mechanism_index >= 0 ? kd_mechanisms[r->mechanism_index] : NULL;
+	bool needs = m != NULL && m->needs != NULL && (m->needs(r->params) & KD_NEEDS_DOWNSTREAM) != 0;
+
+	for (unsigned int i = 0; i < r->nvariants && !needs; i++)
+		needs = needs_downstream(&r->variants[i]);
+	return needs;
+}
+
+/* The boxes of paths that see one way only. */
+static uint64_t upstream_boxes(const struct kd_book *book)
+{
+	uint64_t mask = 0;
+
+	for (unsigned int p = 0; p < book->npaths; p++)
+		for (unsigned int i = 0; i < book->paths[p].nboxes; i++)
+			if (book->boxes[book->paths[p].boxes[i]].sees == KD_SEES_UPSTREAM)
+				mask |= 1ull << book->paths[p].boxes[i];
+	return mask;
+}
+
+/* In force wherever the rule may not be able to act: everywhere, or at the boxes at which it cannot. */
+static bool stands_in(
+	const struct kd_book *book, const struct kd_book_rule *other, const struct kd_book_rule *r)
+{
+	uint64_t where = upstream_boxes(book);
+	struct kd_scope anywhere = other->scope;
+
+	if (covers(&other->scope, &r->scope))
+		return true;
+	if (r->scope.boxes != 0)
+		where &= r->scope.boxes;
+	anywhere.boxes = 0;
+	return where != 0 && needs_downstream(r) && mask_within(other->scope.boxes, where) &&
+	       covers(&anywhere, &r->scope);
+}
+
 static const struct kd_book_rule *stand_in(const struct kd_book *book, const struct kd_book_rule *r)
 {
 	unsigned int found = r->other != NULL ? kd_book_rule_find(book, r->other) : 0;
@@ -157,7 +197,7 @@ static void stand_ins(struct kd_book *book)
 			kd_diag(book->diags, KD_DIAG_ERROR, at->file, at->line, at->path,
 				"one of the rules must have no \"else\"",
 				"\"else\" goes in a circle, back to \"%.80s\"", r->id);
-		} else if (book->own == NULL && !covers(&other->scope, &r->scope)) {
+		} else if (book->own == NULL && !stands_in(book, other, r)) {
 			snprintf(hint, sizeof(hint), "%s:%d: \"%.80s\" is limited to other days or places",
 				other->at.file, other->at.line, other->id);
 			kd_diag(book->diags, KD_DIAG_WARNING, at->file, at->line, at->path, hint,
@@ -255,7 +295,7 @@ void kd_book_lint(struct kd_book *book)
 			!kd_claim_use(book, kd_setting_rows[i].claim))
 			kd_diag(book->diags, KD_DIAG_ERROR, NULL, 0, kd_setting_rows[i].key, NULL,
 				"its default cites the unknown claim \"%s\"", kd_setting_rows[i].claim);
-	for (unsigned int i = 0; i < book->nclaims; i++)
+	for (unsigned int i = 0; i < book->nclaims && !book->unread; i++)
 		if (!book->claims[i].used)
 			kd_diag(book->diags, KD_DIAG_WARNING, book->claims[i].at.file,
 				book->claims[i].at.line, book->claims[i].at.path, NULL, "unused claim \"%s\"",

@@ -18,6 +18,7 @@ struct program {
 	const char *draw;
 	uint16_t index, counter; /* counter: index + 1 */
 	uint32_t first;
+	bool negated; /* an odd number of `not` around what is read now */
 	int rc;
 };
 
@@ -204,7 +205,7 @@ static uint64_t number(const struct program *p, const struct kd_book_number *n)
 static void set_counter(struct program *p, const struct kd_when *when, struct kd_term *term)
 {
 	struct kd_policy *policy = p->l->policy;
-	struct kd_counter c = {.rule = p->index, .keys = when->count.keys};
+	struct kd_counter c = {.rule = p->index, .keys = when->count.keys, .negated = p->negated};
 	uint16_t *tags = NULL;
 	unsigned int ntags = 0;
 
@@ -318,14 +319,19 @@ static uint16_t children(struct program *p, const struct kd_when *first, bool al
 
 static uint16_t node(struct program *p, const struct kd_when *when, uint16_t t, uint16_t f)
 {
+	uint16_t entry;
+
 	switch (when->kind) {
 	case KD_WHEN_ALL:
 		return children(p, when->child, true, t, f);
 	case KD_WHEN_ANY:
 		return children(p, when->child, false, t, f);
 	case KD_WHEN_NOT:
+		p->negated = !p->negated;
 		/* Several terms in the group are all of them. */
-		return children(p, when->child, true, f, t);
+		entry = children(p, when->child, true, f, t);
+		p->negated = !p->negated;
+		return entry;
 	default:
 		return term_of(p, when, t, f);
 	}
@@ -364,7 +370,9 @@ int kd_lower_when(struct kd_lower *l, const struct kd_book_rule *rule, const cha
 	struct program p = {.l = l, .rule = rule, .draw = draw, .index = index, .first = l->policy->nterms};
 	uint16_t entry = KD_TERM_TRUE;
 
-	if (rule->when != NULL)
+	if (rule->needs.never)
+		entry = KD_TERM_FALSE;
+	else if (rule->when != NULL)
 		entry = node(&p, rule->when, KD_TERM_TRUE, KD_TERM_FALSE);
 	if (p.rc < 0)
 		return p.rc;

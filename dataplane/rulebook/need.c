@@ -59,13 +59,13 @@ bool kd_number_read(struct kd_book *book, const config_setting_t *setting, const
 bool kd_rule_number(struct kd_book *book, const config_setting_t *setting, const char *key, unsigned int kind,
 	struct kd_book_rule *rule, struct kd_book_number *ret)
 {
-	rule->numbers_given = true;
 	if (!kd_number_read(book, setting, key, kind, ret)) {
-		rule->unranged = false; /* said once is enough */
+		rule->ranged = true; /* said once is enough */
 		return false;
 	}
-	if (!ret->n.ranged)
-		rule->unranged = true;
+	rule->numbers_given = true;
+	rule->ranged = rule->ranged || ret->n.ranged;
+	rule->unranged = rule->unranged || !ret->n.ranged;
 	rule->numbers = kd_arena_grow(book->arena, rule->numbers, rule->nnumbers, sizeof(*ret));
 	if (rule->numbers == NULL) {
 		book->no_memory = true;
@@ -105,6 +105,29 @@ void kd_needs_add(struct kd_book *book, struct kd_needs *needs, const char *what
 void kd_rule_need(struct kd_book *book, struct kd_book_rule *rule, const char *what, bool inert)
 {
 	kd_needs_add(book, &rule->needs, what, inert);
+}
+
+int kd_protocol_word(
+	struct kd_book *book, const config_setting_t *setting, const char *noun, const char *more)
+{
+	const char *name = config_setting_get_string(setting);
+	int found = kd_protocol_find(name);
+	const struct kd_announced *row = kd_announced_find(kd_announced_protocols, name);
+	char coming[512], words[1024];
+	size_t len;
+
+	if (found >= 0)
+		return found;
+	if (row != NULL)
+		return KD_PROTOCOL_COUNT + (int)(row - kd_announced_protocols);
+	kd_announced_words(coming, sizeof(coming), kd_announced_protocols);
+	len = (size_t)snprintf(words, sizeof(words), "%s", more);
+	for (int i = 0; i < KD_PROTOCOL_COUNT && len < sizeof(words); i++)
+		len += (size_t)snprintf(words + len, sizeof(words) - len, "%s|", kd_protocols[i]->name);
+	if (len < sizeof(words))
+		snprintf(words + len, sizeof(words) - len, "%s", coming);
+	kd_schema_unknown(book, setting, noun, name, words);
+	return -1;
 }
 
 static bool mechanism_there(const char *name)
@@ -210,8 +233,18 @@ bool kd_pending_has(const config_setting_t *pending, const char *what)
 	return false;
 }
 
-/* 'mechanism "police", then "after"', and what to write: all of the needs. */
-static void missing(struct kd_book *book, const config_setting_t *at, const config_setting_t *pending,
+/* Whether it names a mechanism that nobody announced, of which nothing else is said. */
+static bool unknown_mechanism(const char *text)
+{
+	const char *name;
+	const struct kind *k = kind_of(text, &name);
+
+	return k != NULL && k->there == mechanism_there && kd_announced_find(k->rows, name) == NULL &&
+	       !mechanism_there(name);
+}
+
+/* 'mechanism "police", then "after"', and what to write: all of the needs. False: nothing is missing. */
+static bool missing(struct kd_book *book, const config_setting_t *at, const config_setting_t *pending,
 	const struct kd_needs *needs)
 {
 	char what[400] = "", hint[600];
@@ -234,11 +267,12 @@ static void missing(struct kd_book *book, const config_setting_t *at, const conf
 		n++;
 	}
 	if (n == 0)
-		return;
+		return false;
 	if (needs->n > 1 && hint_len < sizeof(hint))
 		snprintf(hint + hint_len, sizeof(hint) - hint_len, " ]");
 	kd_schema_error(book, pending != NULL ? pending : at, hint, "%s do%s not exist yet", what,
 		n == 1 ? "es" : "");
+	return true;
 }
 
 void kd_pending_read(struct kd_book *book, const config_setting_t *group, const struct kd_needs *needs,
@@ -246,6 +280,8 @@ void kd_pending_read(struct kd_book *book, const config_setting_t *group, const 
 {
 	const config_setting_t *pending = kd_schema_get(group, "pending", KD_TYPE_STRINGS);
 	const char *joined = NULL;
+	/* Then it says all that is to be written, in the place of whatever is. */
+	bool told = missing(book, group, pending, needs);
 
 	for (unsigned int i = 0; i < kd_schema_count(pending); i++) {
 		const config_setting_t *e = kd_schema_element(pending, i);
@@ -255,7 +291,9 @@ void kd_pending_read(struct kd_book *book, const config_setting_t *group, const 
 		for (unsigned int j = 0; j < i; j++)
 			twice = twice ||
 				strcmp(config_setting_get_string(kd_schema_element(pending, j)), text) == 0;
-		if (twice)
+		if (told && !unknown_mechanism(text))
+			; /* what it should be was said */
+		else if (twice)
 			kd_schema_error(book, e, NULL, "\"%.80s\" stands here twice", text);
 		else if (!has(needs, text))
 			superfluous(book, e, e == pending);
@@ -266,7 +304,6 @@ void kd_pending_read(struct kd_book *book, const config_setting_t *group, const 
 			return;
 		}
 	}
-	missing(book, group, pending, needs);
 	*ret_text = joined;
 	if (ret_inert != NULL)
 		*ret_inert = needs->inert;

@@ -5,7 +5,6 @@
  */
 #include "rulebook/place.h"
 
-#include "rulebook/announced.h"
 #include "rulebook/claims.h"
 #include "rulebook/rule.h"
 
@@ -40,19 +39,12 @@ static uint8_t phases_of(struct kd_book *book, const config_setting_t *list)
 /* A box may be known to recognise what kordon does not yet: nothing comes of that, and nothing is wrong. */
 static uint64_t protocols_of(struct kd_book *book, const config_setting_t *list)
 {
-	char announced[1024], words[2048] = "";
 	uint64_t mask = 0;
-	size_t len = 0;
 
 	if (list == NULL)
 		return UINT64_MAX;
-	kd_announced_words(announced, sizeof(announced), kd_announced_protocols);
-	for (unsigned int i = 0; i < KD_PROTOCOL_COUNT && len < sizeof(words); i++)
-		len += (size_t)snprintf(words + len, sizeof(words) - len, "%s|", kd_protocols[i]->name);
-	if (len < sizeof(words))
-		snprintf(words + len, sizeof(words) - len, "%s", announced);
 	for (unsigned int i = 0; i < kd_schema_count(list); i++) {
-		int n = kd_schema_word(book, kd_schema_element(list, i), "protocol", words);
+		int n = kd_protocol_word(book, kd_schema_element(list, i), "protocol", "");
 
 		if (n >= 0 && n < KD_PROTOCOL_COUNT)
 			mask |= 1ull << n;

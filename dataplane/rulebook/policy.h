@@ -139,6 +139,7 @@ struct kd_counter {
 	const uint16_t *tags; /* prefix sets, for KD_KEY_TAG */
 	uint64_t window_ns, spacing_ns;
 	uint32_t more_than;
+	bool negated; /* it stands under `not`: its rule holds until it is over */
 };
 
 struct kd_rule {
@@ -157,6 +158,7 @@ struct kd_rule {
 	uint16_t counter;     /* index + 1 of its counter; 0 = none */
 	uint16_t other;	      /* the rule of `else`, tried when this one cannot act; 0 = none */
 	uint64_t presence;    /* on a node whose draw is below this; UINT64_MAX = on all */
+	uint64_t draw;	      /* hash of its draw name: rules with the same one are on the same nodes */
 	uint64_t residual_ns; /* 0 = as long as the flow lives */
 	uint64_t miss;	      /* a draw below this misses: share * 2^64 */
 	uint8_t params[KD_MECH_PARAMS];
@@ -180,6 +182,7 @@ struct kd_box {
 struct kd_knob {
 	const char *name, *value;
 	uint64_t share;	    /* of nodes; UINT64_MAX = all */
+	uint64_t draw;	    /* as a rule's: which nodes they are */
 	uint64_t protocols; /* 0 = any */
 	uint16_t to_set;    /* prefix set of the opened-to address, 0 = any */
 };

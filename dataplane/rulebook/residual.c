@@ -5,11 +5,11 @@
  */
 #include "rulebook/rule.h"
 
-#include "engine/protocol.h"
 #include "rulebook/announced.h"
 #include "rulebook/place.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void need(struct kd_book *book, struct kd_book_rule *rule, const char *name)
@@ -33,18 +33,40 @@ static const char *word(struct kd_book *book, const config_setting_t *group, con
 	return kd_schema_keep(book, config_setting_get_string(s));
 }
 
-static uint8_t protocols(struct kd_book *book, const config_setting_t *list)
+static int by_word(const void *a, const void *b)
 {
-	static const uint8_t bits[] = {KD_TRANSPORT_TCP, KD_TRANSPORT_UDP, KD_TRANSPORT_ICMP};
-	uint8_t mask = 0;
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
 
-	for (unsigned int i = 0; i < kd_schema_count(list); i++) {
-		int found = kd_schema_word(book, kd_schema_element(list, i), "IP protocol", "tcp|udp|icmp");
+static bool is_transport(const char *word)
+{
+	return strcmp(word, "tcp") == 0 || strcmp(word, "udp") == 0 || strcmp(word, "icmp") == 0;
+}
 
-		if (found >= 0)
-			mask |= bits[found];
+/* Of IP, and those that are recognised: kept as words, for nothing reads them yet. */
+static void protocols(struct kd_book *book, const config_setting_t *list, struct kd_residual *r)
+{
+	unsigned int kept = 0;
+
+	r->protocols = kd_arena_alloc(book->arena, (kd_schema_count(list) + 1) * sizeof(*r->protocols));
+	for (unsigned int i = 0; r->protocols != NULL && i < kd_schema_count(list); i++) {
+		const config_setting_t *e = kd_schema_element(list, i);
+		const char *word = config_setting_get_string(e);
+
+		if (!is_transport(word) && kd_protocol_word(book, e, "protocol", "tcp|udp|icmp|") < 0)
+			continue;
+		r->protocols[r->nprotocols] = kd_schema_keep(book, word);
+		r->nprotocols += r->protocols[r->nprotocols] != NULL;
 	}
-	return mask;
+	if (r->protocols == NULL)
+		book->no_memory = true;
+	if (r->nprotocols == 0)
+		return;
+	qsort(r->protocols, r->nprotocols, sizeof(*r->protocols), by_word);
+	for (unsigned int i = 1; i < r->nprotocols; i++)
+		if (strcmp(r->protocols[kept], r->protocols[i]) != 0)
+			r->protocols[++kept] = r->protocols[i];
+	r->nprotocols = kept + 1;
 }
 
 void kd_residual_read(struct kd_book *book, const config_setting_t *residual, struct kd_book_rule *rule)
@@ -64,7 +86,7 @@ void kd_residual_read(struct kd_book *book, const config_setting_t *residual, st
 	r->restart = word(book, residual, "restart", "restart", "nothing|any_packet|next_trigger", "nothing");
 	s = kd_schema_get(residual, "protocols", KD_TYPE_STRINGS);
 	if (s != NULL) {
-		r->protocols = protocols(book, s);
+		protocols(book, s, r);
 		need(book, rule, "protocols");
 	}
 	s = kd_schema_get(residual, "time", KD_TYPE_STRING);

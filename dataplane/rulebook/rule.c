@@ -13,8 +13,8 @@
 
 #define PHASE_WORDS "addresses|observe|names-allowed|names-blocked|protocol|fallback"
 
-/* What evidence has to speak for. */
-enum deed { OBSERVES, ALLOWS, WAITS, ENFORCES };
+/* What evidence has to speak for. UNSAID: there is no `then`, which was said. */
+enum deed { OBSERVES, ALLOWS, WAITS, UNSAID, ENFORCES };
 
 static enum deed deed_of(const struct kd_book_rule *r)
 {
@@ -23,7 +23,9 @@ static enum deed deed_of(const struct kd_book_rule *r)
 	/* In observe only a residual lets the mechanism act. */
 	if (r->phase == KD_PHASE_OBSERVE && (r->mechanism == NULL || !r->residual.given))
 		return OBSERVES;
-	return r->needs.inert ? WAITS : ENFORCES;
+	if (r->needs.inert)
+		return WAITS;
+	return r->mechanism != NULL ? ENFORCES : UNSAID;
 }
 
 /* The deed of the rule, or of the variant that does most. */
@@ -40,12 +42,24 @@ static enum deed deed(const struct kd_book_rule *r)
 	return most;
 }
 
+/* An assumption is a range. With claims beside it, it is about one of the numbers at least; which, nobody
+ * says. */
+static bool lacks_range(const struct kd_book_rule *rule)
+{
+	if (rule->evidence.grade[KD_PART_NUMBERS] != KD_GRADE_ASSUMED)
+		return false;
+	if (!rule->evidence.real[KD_PART_NUMBERS])
+		return rule->unranged;
+	return rule->numbers_given && !rule->ranged;
+}
+
 static void evidence_of(struct kd_book *book, const config_setting_t *group, struct kd_book_rule *rule)
 {
-	static const char *const words[] = {[OBSERVES] = "observing",
-		[ALLOWS] = "allowing",
-		[WAITS] = "waiting",
-		[ENFORCES] = "enforcing"};
+	static const char *const words[] = {[OBSERVES] = "an observing rule",
+		[ALLOWS] = "an allowing rule",
+		[WAITS] = "a waiting rule",
+		[UNSAID] = "a rule",
+		[ENFORCES] = "an enforcing rule"};
 	struct kd_evidence *ev = &rule->evidence;
 	enum deed does = deed(rule);
 
@@ -56,9 +70,9 @@ static void evidence_of(struct kd_book *book, const config_setting_t *group, str
 		return;
 	if (does != WAITS && ev->grade[KD_PART_MATCH] == KD_GRADE_COUNT)
 		kd_schema_error(book, group,
-			does == ENFORCES ? "expected evidence = { match = [ ... ]; then = [ ... ]; }"
-					 : "expected evidence = { match = [ ... ]; }",
-			"an %s rule without evidence for \"match\"", words[does]);
+			does >= UNSAID ? "expected evidence = { match = [ ... ]; then = [ ... ]; }"
+				       : "expected evidence = { match = [ ... ]; }",
+			"%s without evidence for \"match\"", words[does]);
 	if (does == ENFORCES && !ev->real[KD_PART_THEN])
 		kd_schema_error(book, group, "kordon builds nothing that no claim says a real box did",
 			"an enforcing rule without a claim for \"then\"");
@@ -66,9 +80,12 @@ static void evidence_of(struct kd_book *book, const config_setting_t *group, str
 		kd_schema_error(book, group,
 			"expected evidence = { numbers = [ ... ]; }, with claims or \"assumed\"",
 			"a box number without a claim");
-	if (rule->unranged && ev->grade[KD_PART_NUMBERS] == KD_GRADE_ASSUMED)
-		kd_schema_error(
-			book, group, "expected \"VALUE UNIT (LO..HI)\"", "an assumed number without a range");
+	if (lacks_range(rule))
+		kd_schema_error(book, group,
+			ev->real[KD_PART_NUMBERS]
+				? "expected \"VALUE UNIT (LO..HI)\" of the number that is assumed"
+				: "expected \"VALUE UNIT (LO..HI)\"",
+			"an assumed number without a range");
 }
 
 static void double_id(struct kd_book *book, const config_setting_t *at, const char *id)
@@ -171,12 +188,21 @@ static void rule(struct kd_book *book, const config_setting_t *group)
 	kd_schema_check(book, group, keys);
 	head_of(book, group, &r);
 	phase_of(book, group, &r);
+	if (r.other != NULL && r.phase == KD_PHASE_OBSERVE)
+		kd_schema_error(book, config_setting_get_member(group, "else"),
+			"it never acts on the flow in hand, so nothing has to stand in for it",
+			"\"else\" in a rule that observes");
 	kd_scope_read(book, group, &r.scope);
 	if (book->no_memory)
 		return;
 	kd_parts_read(book, group, &r);
 	if (book->no_memory)
 		return;
+	if (r.phase == KD_PHASE_OBSERVE && r.residual.given && r.residual.key != NULL &&
+		strcmp(r.residual.key, "4-tuple") == 0)
+		kd_schema_error(book, kd_schema_get(group, "residual", KD_TYPE_GROUP),
+			"expected a key that other flows share: address, prefix, ...",
+			"a residual on the 4-tuple in a rule that observes: its own flow goes on");
 	kd_pending_read(book, group, &r.needs, &r.pending, NULL);
 	evidence_of(book, group, &r);
 	r.broken = book->diags->errors > errors;

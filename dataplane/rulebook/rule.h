@@ -33,6 +33,11 @@ void kd_pending_read(struct kd_book *book, const config_setting_t *group, const 
 /* Whether `pending` (may be NULL) has this entry, right or wrong. */
 bool kd_pending_has(const config_setting_t *pending, const char *what);
 
+/* A word that names a protocol: the index of one that exists, KD_PROTOCOL_COUNT and more for announced ones
+ * (the row in their table), -1 for one that was said to be unknown. `more`: "tcp|udp|", known beside them. */
+int kd_protocol_word(
+	struct kd_book *book, const config_setting_t *setting, const char *noun, const char *more);
+
 /* Variants of any entry: `weight`, 1 when it is absent or wrong. */
 uint32_t kd_weight_read(struct kd_book *book, const config_setting_t *group);
 /* How many groups `variants` has; fewer than two are a mistake, said. */

@@ -17,6 +17,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* One for all of them, so that settings with one draw name are drawn together. */
+#define ASPECT "value"
+
 const struct kd_setting_row kd_setting_rows[KD_SETTING_COUNT] = {
 #define X(symbol, key, kind, deflt, claim, help)                                                             \
 	{key, KD_UNIT_##kind, deflt, claim, help, offsetof(struct kd_settings, symbol)},
@@ -95,7 +98,7 @@ static bool value_add(struct kd_book *book, const config_setting_t *value, uint3
 	const struct kd_announced *row, struct kd_book_setting *st)
 {
 	unsigned int kind = row != NULL ? row->kind : kd_setting_rows[st->key].kind;
-	struct kd_book_number n = {.key = st->name, .kind = (uint8_t)kind};
+	struct kd_book_number n = {.key = ASPECT, .kind = (uint8_t)kind};
 	bool told = false;
 	char buf[KD_SCALAR_TEXT];
 
@@ -104,9 +107,9 @@ static bool value_add(struct kd_book *book, const config_setting_t *value, uint3
 		n.n.ranged = true; /* a word has no range to miss */
 		if (row->words != NULL && config_setting_type(value) == CONFIG_TYPE_STRING)
 			kd_schema_word(book, value, "value", row->words);
-	} else if (!kd_number_read(book, value, st->name, kind, &n)) {
+	} else if (!kd_number_read(book, value, ASPECT, kind, &n)) {
 		n.text = kd_schema_keep(book, kd_scalar_text(value, buf));
-		n.key = st->name;
+		n.key = ASPECT;
 		told = true;
 	} else if (row == NULL && n.n.lo == 0) {
 		kd_schema_error(book, value, NULL, "\"%.80s\": must be more than 0", n.text);
@@ -271,7 +274,7 @@ static void in_force(const struct kd_book *book, const struct kd_query *query, s
 		n = &st->values[st->nvalues > 1
 					? kd_sample_variant(&sample, st->draw, st->weights, st->nvalues)
 					: 0];
-		put(ret, st->key, kd_sample_number(&sample, st->draw, "value", &n->n));
+		put(ret, st->key, kd_sample_number(&sample, st->draw, n->key, &n->n));
 		done[st->key] = true;
 	}
 }

@@ -17,6 +17,7 @@
 
 static void unreadable(struct kd_book *book, const char *path, const char *why)
 {
+	book->unread = true;
 	kd_diag(book->diags, KD_DIAG_ERROR, path, 0, NULL, NULL, "cannot be read: %s", why);
 }
 
@@ -139,6 +140,18 @@ static void include_dir(config_t *config, const char *path)
 	free(dir);
 }
 
+static void unparsed(struct kd_book *book, const char *path, const config_t *config)
+{
+	const char *at = config_error_file(config), *why = config_error_text(config), *hint = NULL;
+
+	/* Where a rule lists ports, a range is a string and a port a number. */
+	if (strcmp(why, "mismatched element type in array") == 0)
+		hint = "write the numbers in quotes: [ \"443\", \"1024-65535\" ]";
+	book->unread = true;
+	kd_diag(book->diags, KD_DIAG_ERROR, at != NULL ? at : path, config_error_line(config), NULL, hint,
+		"%s", why);
+}
+
 void kd_source_file(struct kd_book *book, const char *path, struct kd_source ***tail)
 {
 	struct kd_source *s;
@@ -170,10 +183,7 @@ void kd_source_file(struct kd_book *book, const char *path, struct kd_source ***
 	config_init(&s->config);
 	include_dir(&s->config, path);
 	if (config_read_file(&s->config, path) != CONFIG_TRUE) {
-		const char *at = config_error_file(&s->config);
-
-		kd_diag(book->diags, KD_DIAG_ERROR, at != NULL ? at : path, config_error_line(&s->config),
-			NULL, NULL, "%s", config_error_text(&s->config));
+		unparsed(book, path, &s->config);
 		config_destroy(&s->config);
 		free(s);
 		return;

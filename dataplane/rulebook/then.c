@@ -34,8 +34,11 @@ static void allow(struct kd_book *book, const config_setting_t *then, const conf
 	/* An allow that is wrong is still an allow: nothing else is asked of it. */
 	rule->closes = 1u << KD_PHASE_DEFAULT;
 	if (rule->phase == KD_PHASE_OBSERVE || rule->deny) {
-		kd_schema_error(book, list, NULL, "%s cannot allow",
-			rule->deny ? "what default denies" : "a rule that observes");
+		kd_schema_error(book, list,
+			rule->deny ? "what is to pass is let through by a rule of another phase"
+				   : "nothing it does is final: an allow stands in another phase, as "
+				     "names-allowed",
+			"%s cannot allow", rule->deny ? "what default denies" : "a rule that observes");
 		return;
 	}
 	for (unsigned int p = first; p < KD_PHASE_COUNT; p++)
@@ -81,9 +84,9 @@ static void after(struct kd_book *book, const config_setting_t *group, struct kd
 		{"bytes", "then.after.bytes", KD_TYPE_STRING, KD_UNIT_BYTES},
 		{"time", "then.after.time", KD_TYPE_STRING, KD_UNIT_DURATION}};
 	static const struct choice {
-		const char *name, *option, *words;
-	} choices[] = {{"side", "after.side", "any|inside|outside"},
-		{"kind", "after.kind", "any|payload|data"}, {"per", "after.per", "flow|box"}};
+		const char *name, *option, *words, *deflt;
+	} choices[] = {{"side", "after.side", "any|inside|outside", "any"},
+		{"kind", "after.kind", "any|payload|data", "any"}, {"per", "after.per", "flow|box", "flow"}};
 	struct kd_book_number number;
 	const config_setting_t *s;
 	unsigned int given = 0;
@@ -106,8 +109,9 @@ static void after(struct kd_book *book, const config_setting_t *group, struct kd
 			given == 0 ? "\"after\" without a number" : "\"after\" with more than one number");
 	for (unsigned int i = 0; i < sizeof(choices) / sizeof(choices[0]); i++) {
 		s = kd_schema_get(group, choices[i].name, KD_TYPE_STRING);
-		if (s != NULL && kd_schema_word(book, s, choices[i].name, choices[i].words) >= 0)
-			kd_option_append(book, rule, choices[i].option, config_setting_get_string(s));
+		if (s == NULL || kd_schema_word(book, s, choices[i].name, choices[i].words) >= 0)
+			kd_option_append(book, rule, choices[i].option,
+				s != NULL ? config_setting_get_string(s) : choices[i].deflt);
 	}
 }
 

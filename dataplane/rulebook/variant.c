@@ -7,6 +7,9 @@
 #include "rulebook/rule.h"
 #include "rulebook/when.h"
 
+#include "engine/mechanism.h"
+#include "engine/protocol.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -15,6 +18,7 @@ enum { WHEN, THEN, RESIDUAL, MISS, SHARE, PARTS };
 /* A part is a rule of which only that is filled, with the numbers and the needs it brings. */
 struct parts {
 	const struct kd_book_rule *part[PARTS]; /* NULL = not given */
+	unsigned int errors;			/* of the book, before any was read */
 };
 
 #define WEIGHT_MAX 1000000
@@ -121,6 +125,7 @@ static void gather(struct kd_book *book, struct kd_book_rule *whole, const struc
 	whole->needs.inert = whole->needs.inert || part->needs.inert;
 	whole->numbers_given = whole->numbers_given || part->numbers_given;
 	whole->unranged = whole->unranged || part->unranged;
+	whole->ranged = whole->ranged || part->ranged;
 }
 
 static void assemble(struct kd_book *book, struct kd_book_rule *whole, const struct parts *from)
@@ -151,6 +156,19 @@ static void assemble(struct kd_book *book, struct kd_book_rule *whole, const str
 			gather(book, whole, part[i]);
 }
 
+/* Whether its mechanism needs TCP and its `when` lets none through. A residual may hold other flows than
+ * those that match. */
+static bool cannot_act(const struct kd_book *book, const struct kd_book_rule *r)
+{
+	const struct kd_mechanism *m = r->mechanism_index >= 0 ? kd_mechanisms[r->mechanism_index] : NULL;
+
+	if (m == NULL || m->needs == NULL || r->phase == KD_PHASE_OBSERVE ||
+		(r->residual.given && strcmp(r->residual.key, "4-tuple") != 0))
+		return false;
+	return (m->needs(r->params) & KD_NEEDS_TCP) != 0 &&
+	       (kd_when_transports(book, r->when) & KD_TRANSPORT_TCP) == 0;
+}
+
 /* What the parts must be together. */
 static void check(struct kd_book *book, const config_setting_t *at, const struct kd_book_rule *whole,
 	const struct parts *p)
@@ -167,6 +185,9 @@ static void check(struct kd_book *book, const config_setting_t *at, const struct
 	}
 	if (allows && p->part[RESIDUAL] != NULL)
 		kd_schema_error(book, at, "an allow holds for its flow alone", "a residual beside \"allow\"");
+	if (book->diags->errors == p->errors && !book->no_memory && cannot_act(book, whole))
+		kd_schema_warn(book, at, "it needs TCP, and \"when\" leaves none",
+			"\"%.80s\" can never act on what this matches", whole->mechanism);
 }
 
 /* "when" or "then" that neither the rule nor one of its variants gives. */
@@ -261,6 +282,7 @@ static void variants_of(struct kd_book *book, const config_setting_t *list, cons
 			kd_needs_add(book, &rule->needs, v->needs.what[k], v->needs.inert);
 		rule->numbers_given = rule->numbers_given || v->numbers_given;
 		rule->unranged = rule->unranged || v->unranged;
+		rule->ranged = rule->ranged || v->ranged;
 	}
 }
 
@@ -270,7 +292,7 @@ void kd_parts_read(struct kd_book *book, const config_setting_t *group, struct k
 			       *list = kd_schema_get(group, "variants", KD_TYPE_GROUPS);
 	const struct kd_book_rule head = *rule;
 	struct kd_book_rule *deny;
-	struct parts own = {{NULL}};
+	struct parts own = {.errors = book->diags->errors};
 
 	parts_of(book, group, pending, &head, &own);
 	if (head.deny && config_setting_get_member(group, "then") == NULL) {

@@ -66,6 +66,12 @@ struct kd_when_facts {
 struct kd_when *kd_when_read(struct kd_book *book, const config_setting_t *group, struct kd_book_rule *rule,
 	struct kd_when_facts *facts);
 
+/* Says which of its terms cannot hold together, and which stand where they never hold; `when` was read
+ * without a mistake. */
+void kd_when_check(struct kd_book *book, const struct kd_book_rule *rule, const struct kd_when *when);
+/* KD_TRANSPORT_* of the packets it may match: all that nothing in it rules out. */
+uint8_t kd_when_transports(const struct kd_book *book, const struct kd_when *when);
+
 /* One line, the same for the same meaning as written: `protocol=tls opened_from=inside sni=[a.example
  * @list]`, not(...), any(... | ...). Lists by name and digest. In the arena; NULL = no memory. "" for NULL.
  */

@@ -164,14 +164,18 @@ static void put_span(FILE *f, const struct kd_when *w, const struct kd_span *s)
 	}
 }
 
+static void put_digit(FILE *f, unsigned int digit, unsigned int mask)
+{
+	fputc(mask != 0 ? "0123456789abcdef"[digit] : '?', f);
+}
+
 static void put_run(FILE *f, const struct kd_byte_run *run)
 {
 	fprintf(f, "%" PRIu32 ":", run->offset);
-	for (uint32_t i = 0; i < run->len; i++)
-		if (run->mask[i] != 0)
-			fprintf(f, "%02x", run->bytes[i]);
-		else
-			fputs("??", f);
+	for (uint32_t i = 0; i < run->len; i++) {
+		put_digit(f, run->bytes[i] >> 4, run->mask[i] >> 4);
+		put_digit(f, run->bytes[i] & 0xf, run->mask[i] & 0xf);
+	}
 }
 
 static int by_text(const void *a, const void *b)

@@ -208,5 +208,7 @@ struct kd_when *kd_when_read(struct kd_book *book, const config_setting_t *when,
 		book->diags->errors == errors && !tags_in_to(said.node))
 		kd_schema_error(book, rd.r.count, "expected to = [ \"@TAG\", ... ] beside it",
 			"a count by \"tag\" without a tag in \"to\"");
+	if (book->diags->errors == errors && !book->no_memory)
+		kd_when_check(book, rule, said.node);
 	return said.node;
 }

@@ -63,7 +63,7 @@ static void append(char *buf, size_t room, const char *word)
 }
 
 /* Something that does not exist yet. Where it is negated, its absence would make the rule match more than it
- * says, so the rule is not to act. */
+ * says, so the rule is not to match. */
 static void need(struct kd_when_reader *r, const char *kind, const char *name)
 {
 	const char *what = kd_arena_printf(r->book->arena, "%s:%s", kind, name);
@@ -71,7 +71,8 @@ static void need(struct kd_when_reader *r, const char *kind, const char *name)
 	if (what == NULL)
 		r->book->no_memory = true;
 	else
-		kd_rule_need(r->book, r->rule, what, r->negated);
+		kd_rule_need(r->book, r->rule, what, false);
+	r->rule->needs.never = r->rule->needs.never || r->negated;
 }
 
 static void imply(struct kd_when_reader *r, uint64_t protocols)
@@ -83,26 +84,18 @@ static void imply(struct kd_when_reader *r, uint64_t protocols)
 bool kd_when_protocol(
 	struct kd_when_reader *r, const struct kd_when_row *row, const config_setting_t *s, struct kd_when *w)
 {
-	char known[WORDS_MAX] = "", coming[WORDS_MAX];
-
 	(void)row;
-	kd_announced_words(coming, sizeof(coming), kd_announced_protocols);
-	for (int i = 0; i < KD_PROTOCOL_COUNT; i++)
-		append(known, sizeof(known), kd_protocols[i]->name);
-	append(known, sizeof(known), coming);
 	for (unsigned int i = 0; i < kd_schema_count(s); i++) {
 		const config_setting_t *e = kd_schema_element(s, i);
 		const char *name = config_setting_get_string(e);
-		int found = kd_protocol_find(name);
+		int found = kd_protocol_word(r->book, e, "protocol", "");
 
-		if (found >= 0) {
-			w->mask |= 1ull << found;
-		} else if (kd_announced_find(kd_announced_protocols, name) != NULL) {
-			need(r, "protocol", name);
-		} else {
-			kd_schema_unknown(r->book, e, "protocol", name, known);
+		if (found < 0)
 			continue;
-		}
+		if (found < KD_PROTOCOL_COUNT)
+			w->mask |= 1ull << found;
+		else
+			need(r, "protocol", name);
 		add_word(r->book, w, name);
 	}
 	r->protocols = w->mask;

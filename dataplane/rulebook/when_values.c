@@ -135,12 +135,17 @@ int kd_value_port(struct kd_span ret[KD_VALUE_SPANS], const char *words, const c
 	return 1;
 }
 
+#define LENGTHS "expected \"148 B\", \">= 100 B\" or \"100 B..200 B\""
+
 /* A number of units.c that no sampled box draws. */
 static int exact(uint64_t *ret, unsigned int kind, struct text t, struct kd_fault *fault)
 {
 	struct kd_number n;
 	int rc = kd_units_parse(&n, kind, t.p, t.len, fault);
 
+	/* What it could be is more than a size. */
+	if (rc < 0 && kind == KD_UNIT_BYTES && fault->hint[0] != '\0')
+		return refuse(fault, "a length", LENGTHS, t.p, t.len);
 	if (rc < 0)
 		return rc;
 	if (n.ranged)
@@ -158,7 +163,8 @@ static int from_to(
 	int rc;
 
 	if (!sides(text, len, &lo, &hi))
-		return kd_fault(fault, "expected LO..HI", "\"%.*s\" has no proper range", shown(len), text);
+		return kd_fault(fault, kind == KD_UNIT_BYTES ? LENGTHS : "expected LO..HI",
+			"\"%.*s\" has no proper range", shown(len), text);
 	rc = exact(&s.lo, kind, lo, fault);
 	if (rc == 0)
 		rc = exact(&s.hi, kind, hi, fault);
@@ -320,26 +326,34 @@ int kd_value_number(struct kd_span ret[KD_VALUE_SPANS], const char *words, const
 	return 1;
 }
 
-/* Pairs of hex digits or ??, blanks between pairs. How many, or -EINVAL. Stores unless bytes is NULL. */
+/* A digit and the bits that it settles; ? settles none. */
+static bool digit(int c, uint8_t *value, uint8_t *mask)
+{
+	int n = nibble(c);
+
+	*value = n >= 0 ? (uint8_t)n : 0;
+	*mask = n >= 0 ? 0xf : 0;
+	return n >= 0 || c == '?';
+}
+
+/* Pairs of hex digits or ?, blanks between pairs. How many, or -EINVAL. Stores unless bytes is NULL. */
 static int pairs(struct kd_cur c, uint8_t *bytes, uint8_t *mask, bool *any)
 {
-	int n = 0, hi, lo;
+	uint8_t value[2], settled[2];
+	int n = 0;
 
 	*any = false;
 	for (spaces(&c); kd_cur_left(&c) > 0; spaces(&c)) {
 		const uint8_t *at = kd_cur_take(&c, 2);
 
-		if (at == NULL)
+		if (at == NULL || !digit(at[0], &value[0], &settled[0]) ||
+			!digit(at[1], &value[1], &settled[1]))
 			return -EINVAL;
-		hi = nibble(at[0]);
-		lo = nibble(at[1]);
-		if ((hi < 0 || lo < 0) && (at[0] != '?' || at[1] != '?'))
-			return -EINVAL;
-		if (bytes != NULL && hi >= 0) {
-			bytes[n] = (uint8_t)(hi << 4 | lo);
-			mask[n] = 0xff;
+		if (bytes != NULL) {
+			bytes[n] = (uint8_t)(value[0] << 4 | value[1]);
+			mask[n] = (uint8_t)(settled[0] << 4 | settled[1]);
 		}
-		*any = *any || hi >= 0;
+		*any = *any || settled[0] != 0 || settled[1] != 0;
 		n++;
 	}
 	return n;
@@ -359,8 +373,8 @@ int kd_value_bytes(
 			"expected \"OFFSET: HEX HEX\", as in \"4: 21 12 a4 42\"", text, len);
 	n = pairs(c, NULL, NULL, &any);
 	if (n < 0)
-		return refuse(fault, "bytes at an offset", "expected pairs of hex digits, or ?? for any byte",
-			text, len);
+		return refuse(fault, "bytes at an offset",
+			"expected pairs of hex digits, each ? for any digit", text, len);
 	if (!any)
 		return kd_fault(fault, "a length is asked for with \"length\"", "\"%.*s\" names no byte",
 			shown(len), text);

@@ -58,10 +58,7 @@ def cited(evidence):
 
 
 def pending_of(entry):
-    """A column of its own, or said among others."""
-    if "pending" in entry:
-        return words_of(entry["pending"])
-    return set(re.findall(r"\b(?:setting|path):[a-z_.]+", entry.get("meaning", "") + entry.get("title", "")))
+    return words_of(entry.get("pending"))
 
 
 def stands_on(path, profile):

@@ -129,13 +129,15 @@ static void test_mistakes(void **state)
 	assert_said(w, "\nhello\n", 2, "expected @KIND{KEY, ...");
 	assert_said(w, "@inproceeding{a, " REST, 1, "unknown kind of entry \"inproceeding\"");
 	assert_said(w, "@misc{}", 1, "expected @KIND{KEY, ...");
-	assert_said(w, "@misc{a,\n autor = {A}, " REST, 2, "unknown field \"autor\"");
+	assert_said(
+		w, "@misc{a,\n autor = {A}, " REST, 2, "unknown field \"autor\" - did you mean \"author\"?");
+	assert_non_null(strstr(w->diags.list[0].hint, "known: author, title, booktitle, "));
 	assert_said(w, "@misc{a, year = 2021, " REST, 1, "\"year\" stands twice");
 	assert_said(w, "@misc{a, title = {T}, year = 2022}", 1, "\"author\" is missing");
 	assert_said(w, "@misc{a, author = {A}, year = 2022}", 1, "\"title\" is missing");
 	assert_said(w, "@misc{a, author = {A}, title = {T}}", 1, "\"year\" is missing");
-	assert_said(w, "@misc{a, author = {A}, title = {T}, year = 22}", 1, "year \"22\"");
-	assert_said(w, "@misc{a, author = {A}, title = {T}, year = {20222}}", 1, "year \"20222\"");
+	assert_said(w, "@misc{a, author = {A}, title = {T}, year = 22}", 1, "\"22\" is not a year");
+	assert_said(w, "@misc{a, author = {A}, title = {T}, year = {20222}}", 1, "\"20222\" is not a year");
 	assert_said(w, "@misc{a, note = {M\\\"uller}, " REST, 1, "a backslash");
 	assert_said(w, "@misc{a, note = {a\001b}, " REST, 1, "a control character");
 	assert_said(w, "@misc{a, note = {{ }}, " REST, 1, "an empty value");

@@ -11,6 +11,7 @@
 #include "engine/engine.h"
 #include "engine/protocol.h"
 #include "rulebook/book.h"
+#include "rulebook/list.h"
 
 struct packet {
 	unsigned int transport; /* KD_TRANSPORT_* */
@@ -328,6 +329,70 @@ static void tags_of_knobs(void **state)
 	kd_policy_free(p);
 }
 
+/* A list long enough for the cache to be worth it, whose last name is given. */
+static void write_list(const char *last)
+{
+	char *path = in_dir("lists/n.txt");
+	FILE *f = fopen(path, "w");
+
+	assert_non_null(f);
+	for (unsigned int i = 0; i < KD_LIST_LAZY_BYTES / 15; i++)
+		fprintf(f, "n%06u.example\n", i);
+	fprintf(f, "%s\n", last);
+	assert_int_equal(fclose(f), 0);
+	free(path);
+}
+
+static bool listed(const struct kd_policy *p, const char *name)
+{
+	struct kd_set_bits bits = {0};
+
+	kd_names_match(p->names, (const uint8_t *)name, strlen(name), &bits);
+	return kd_set_bits_has(&bits, last_term(p, "n", KD_TERM_NAME)->set);
+}
+
+/* Matchers come from the cache only if they are made of the same lines. */
+static void cached(void **state)
+{
+	char *cache = in_dir("cache"), command[160];
+	const struct kd_policy_request lab = {.cache = cache}, real = {.cache = cache, .real = true};
+	struct kd_policy *p;
+
+	(void)state;
+	write_file("lists/real.txt", "203.0.113.0/24\n");
+	write_file("rulebook/x.cfg", "tags = { cloud = { lab = [ \"198.18.16.0/24\" ]; real = "
+				     "\"lists/real.txt\"; evidence = { match "
+				     "= \"X-THR-2021\"; }; }; };\nrules = (\n"
+				     "{ id = \"a\"; phase = \"addresses\"; since = \"2022-01-01\"; when = { "
+				     "to = \"@cloud\"; };" DROP EVIDENCE "},\n"
+				     "{ id = \"n\"; phase = \"names-blocked\"; since = \"2022-01-01\"; when "
+				     "= { sni = \"@n\"; };" DROP EVIDENCE "} );\n");
+	write_list("last.example");
+	for (unsigned int again = 0; again < 2; again++) {
+		p = load_as(&lab, "tspu@2022-02-01");
+		assert_int_equal(p->cached != NULL, again);
+		assert_true(listed(p, "last.example"));
+		assert_true(listed(p, "n000007.example"));
+		assert_false(tagged(p, "203.0.113.1"));
+		kd_policy_free(p);
+	}
+	for (unsigned int again = 0; again < 2; again++) {
+		p = load_as(&real, "tspu@2022-02-01");
+		assert_int_equal(p->cached != NULL, again);
+		assert_true(tagged(p, "203.0.113.1"));
+		kd_policy_free(p);
+	}
+	write_list("lost.example");
+	p = load_as(&lab, "tspu@2022-02-01");
+	assert_null(p->cached);
+	assert_false(listed(p, "last.example"));
+	assert_true(listed(p, "lost.example"));
+	kd_policy_free(p);
+	snprintf(command, sizeof(command), "rm -rf '%s'", cache);
+	assert_int_equal(system(command), 0);
+	free(cache);
+}
+
 static void knobs(void **state)
 {
 	struct kd_policy *p, *q;
@@ -364,7 +429,7 @@ static void knobs(void **state)
 	kd_policy_free(q);
 	q = load("tspu@2022-02-01~1");
 	assert_true(q->knobs[1].share != 1ull << 63);
-	assert_non_null(drawn(q, "knob:tcp.reassemble.share"));
+	assert_non_null(drawn(q, "knob:tcp.reassemble.2.share"));
 	assert_string_equal(drawn(q, "knob:tcp.overlap.variant"), q->knobs[2].value);
 	assert_int_equal(q->ndrawn, 2);
 	kd_policy_free(q);
@@ -431,6 +496,29 @@ static void params(void **state)
 	kd_diags_free(&diags);
 }
 
+/* What is drawn together is on the same nodes, and its policy is another. */
+static void draws(void **state)
+{
+#define SHARED(id, phase, draw)                                                                              \
+	"{ id = \"" id "\"; since = \"2022-01\"; phase = \"" phase                                           \
+	"\"; when = { }; share = \"50 %\";" draw DROP EVIDENCE "}"
+	struct kd_policy *together, *alone;
+
+	(void)state;
+	write_file("rulebook/x.cfg", "rules = ( " SHARED("a", "protocol", "draw = \"d\";") ", " SHARED(
+					     "b", "fallback", "draw = \"d\";") " );");
+	together = load("tspu@2022-02-01");
+	write_file("rulebook/x.cfg",
+		"rules = ( " SHARED("a", "protocol", "draw = \"d\";") ", " SHARED("b", "fallback", "") " );");
+	alone = load("tspu@2022-02-01");
+	assert_true(rule(together, "a")->draw == rule(together, "b")->draw);
+	assert_true(rule(alone, "a")->draw == rule(together, "a")->draw);
+	assert_true(rule(alone, "b")->draw != rule(alone, "a")->draw);
+	assert_string_not_equal(together->hash, alone->hash);
+	kd_policy_free(together);
+	kd_policy_free(alone);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -442,7 +530,9 @@ int main(void)
 		cmocka_unit_test(allows),
 		cmocka_unit_test(tags),
 		cmocka_unit_test(tags_of_knobs),
+		cmocka_unit_test(cached),
 		cmocka_unit_test(knobs),
+		cmocka_unit_test(draws),
 		cmocka_unit_test(params),
 	};
 

@@ -94,6 +94,60 @@ static void test_lint_days(void **state)
 		"");
 }
 
+/* Where a box that sees one way only is on a path, a rule may stand in there alone. */
+static void test_lint_else_boxes(void **state)
+{
+#define BOXES                                                                                                \
+	"boxes = ( { id = 'near'; evidence = { match = 'X-THR-2021'; }; },\n"                                \
+	"  { id = 'out'; sees = 'upstream'; evidence = { match = 'X-THR-2021'; }; },\n"                      \
+	"  { id = 'off'; sees = 'upstream'; evidence = { match = 'X-THR-2021'; }; } );\n"                    \
+	"paths = ( { id = 'p'; boxes = [ 'near', 'out' ]; pending = 'path:boxes'; evidence = { match = "     \
+	"'X-THR-2021'; }; } );\n"
+#define FIRST(then, more)                                                                                    \
+	"{ id = 'a'; since = '2022-01'; phase = 'protocol'; when = { protocol = 'tls'; }; else = 'b'; then " \
+	"= { " then " }; evidence = { match = 'X-THR-2021'; then = 'X-THR-2021'; }; " more " }"
+#define SECOND(where) DAYS("b", "since = '2022-01'; where = { " where " };", "fallback", "")
+	static const char elsewhere[] = "?rules.[0].else: 'b' is not in force wherever 'a' is | "
+					"DIR/rulebook/rules.cfg:6: 'b' is limited to other days or places\n";
+
+	(void)state;
+	says_of(false, BOXES RULES(FIRST("mechanism = 'reset';", "") ",\n" SECOND("box = 'out';")), "");
+	says_of(false,
+		BOXES RULES(FIRST("mechanism = 'reset';", "") ",\n" SECOND("box = [ 'out', 'near' ];")), "");
+	says_of(false, BOXES RULES(FIRST("mechanism = 'reset';", "") ",\n" SECOND("box = 'near';")),
+		elsewhere);
+	/* Not on the path. */
+	says_of(false, BOXES RULES(FIRST("mechanism = 'reset';", "") ",\n" SECOND("box = 'off';")),
+		elsewhere);
+	/* It can act there as well. */
+	says_of(false,
+		BOXES RULES(FIRST("mechanism = 'reset'; form = 'inject';", "") ",\n" SECOND("box = 'out';")),
+		elsewhere);
+	says_of(false,
+		BOXES RULES(FIRST("mechanism = 'reset';", "") ",\n" SECOND("box = 'out'; network = 'home';")),
+		elsewhere);
+	says_of(false,
+		BOXES RULES(FIRST("mechanism = 'reset';", "where = { box = 'near'; };") ",\n" SECOND(
+			"box = 'out';")),
+		elsewhere);
+}
+
+/* What a file that cannot be read would have cited is not known. */
+static void test_lint_unread(void **state)
+{
+	static const char spare[] =
+		"claims = ( { id = 'X-SPARE'; source = 'example.org/a'; date = '2021-03'; tag = 'P'; grade = "
+		"'measured';\n  read = 'primary'; text = 't'; } );\n";
+
+	(void)state;
+	says_of(false, spare, "?claims.[0]: unused claim 'X-SPARE'\n");
+	put_file("signatures/s.cfg", "signatures = ( { must = [ 1, '01' ]; } );");
+	says_of(false, spare,
+		"-: mismatched element type in array | write the numbers in quotes: [ '443', "
+		"'1024-65535' ]\n");
+	put_file("signatures/s.cfg", small_files[2].text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -101,6 +155,8 @@ int main(void)
 		cmocka_unit_test(test_lint_else),
 		cmocka_unit_test(test_lint_already),
 		cmocka_unit_test(test_lint_days),
+		cmocka_unit_test(test_lint_else_boxes),
+		cmocka_unit_test(test_lint_unread),
 	};
 
 	return cmocka_run_group_tests_name("lint", tests, make_book, drop_book);

@@ -247,6 +247,26 @@ static void fields(void **state)
 	assert_int_equal(policy.terms[1].spans[0].lo, 0x0304);
 }
 
+/* A count knows on which side of a `not` it stands, however deep. */
+static void negated_counts(void **state)
+{
+	static const unsigned int nots[] = {0, 1, 2, 3};
+
+	(void)state;
+	for (unsigned int i = 0; i < 4; i++) {
+		struct kd_when *w = term(KD_TERM_COUNT);
+
+		w->count.keys = KD_KEY_CLIENT;
+		for (unsigned int n = 0; n < nots[i]; n++)
+			w = over(KD_WHEN_NOT, over(KD_WHEN_ALL, bit(0), w), NULL);
+		/* What stands beside it is none of its business. */
+		w = over(KD_WHEN_ALL, over(KD_WHEN_NOT, bit(1), NULL), w);
+		assert_int_equal(low(w, (uint16_t)(i + 1)), 0);
+		assert_int_equal(policy.ncounters, i + 1);
+		assert_int_equal(policy.counters[i].negated, nots[i] % 2);
+	}
+}
+
 static void signatures(void **state)
 {
 	struct kd_book_signature known[] = {{.id = "one"}, {.id = "two"}, {.id = "three"}};
@@ -333,6 +353,7 @@ int main(void)
 		TEST(any_tree),
 		TEST(kept),
 		TEST(fields),
+		TEST(negated_counts),
 		TEST(signatures),
 		TEST(already),
 		TEST(too_many_already),

@@ -89,7 +89,8 @@ static void test_deny(void **state)
 		"rules.[0].phase: 'phase' beside 'default' | it stands behind all phases: leave the line "
 		"out\n"
 		"rules.[0].when: 'when' beside 'default' | it takes every flow that nothing let through\n"
-		"rules.[0].then.allow: what default denies cannot allow\n");
+		"rules.[0].then.allow: what default denies cannot allow | what is to pass is let through by "
+		"a rule of another phase\n");
 }
 
 #define ALLOW(id, phase, what)                                                                               \
@@ -115,7 +116,8 @@ static void test_allow(void **state)
 		"rules.[0].then.allow.[1]: unknown phase to close 'fall-back' - did you mean 'fallback'? | "
 		"known: names-blocked, protocol, fallback, default\n");
 	own(RULES(ALLOW("a", "observe", "'default'")),
-		"rules.[0].then.allow: a rule that observes cannot allow\n");
+		"rules.[0].then.allow: a rule that observes cannot allow | nothing it does is final: an "
+		"allow stands in another phase, as names-allowed\n");
 	own(RULES(TLS("a", "then = { mechanism = 'drop'; allow = 'default'; };")),
 		"rules.[0].then.allow: 'allow' beside 'mechanism' | a rule does the one or the other\n");
 	own(RULES(TLS("a", "then = { allow = 1; };")), "rules.[0].then.allow: expected a string in quotes, "
@@ -154,8 +156,17 @@ static void test_then(void **state)
 	assert_true(needs(a, "then:after") && needs(a, "then:share") && needs(a, "then:delay_before") &&
 		    needs(a, "then:scope"));
 	assert_string_equal(a->pending, "then:after, then:share, then:delay_before, then:scope");
-	assert_string_equal(b->then, " direction=both after.event=hi after.packets=3");
+	assert_string_equal(b->then, " direction=both after.event=hi after.packets=3 after.side=any "
+				     "after.kind=any after.per=flow");
 	has_number(b, "then.after.packets", KD_UNIT_COUNT, 3, 3, 3);
+	drop(&l);
+	/* What goes without saying and is said comes to the same. */
+	l = fine(true,
+		RULES(HTTP("a", "then = { mechanism = 'drop'; after = { event = 'hi'; packets = 3; per = "
+				"'flow'; side = 'any';\n  kind = 'any'; }; }; pending = "
+				"'then:after';")));
+	assert_string_equal(rule_of(&l, "a")->then, " direction=both after.event=hi after.packets=3 "
+						    "after.side=any after.kind=any after.per=flow");
 	drop(&l);
 }
 
@@ -273,7 +284,8 @@ static void test_residual(void **state)
 	static const char *const keys[] = {"3-tuple", "pair", "address", "address:port", "prefix", "tag"};
 	struct loaded l = fine(true,
 		RULES(TLS("a", RESIDUAL("for = 'client'; restart = 'nothing';")) ", " HTTP("b",
-			DROP "residual = { key = 'pair'; protocols = [ 'icmp', 'tcp' ]; for = 'everyone';\n"
+			DROP "residual = { key = 'pair'; protocols = [ 'tls', 'icmp', 'tcp', 'quic', 'icmp' "
+			     "]; for = 'everyone';\n"
 			     "  time = '7 min (5..10)'; restart = 'any_packet'; publish_after = '10 min "
 			     "(5..15)'; };\n"
 			     "  pending = [ 'residual:pair', 'residual:protocols', 'residual:for', "
@@ -286,7 +298,7 @@ static void test_residual(void **state)
 	assert_string_equal(a->residual.key, "4-tuple");
 	assert_string_equal(a->residual.whom, "client");
 	assert_string_equal(a->residual.restart, "nothing");
-	assert_int_equal(a->residual.protocols, 0);
+	assert_int_equal(a->residual.nprotocols, 0);
 	assert_true(a->residual.time.n.value == 75000000000);
 	assert_string_equal(a->residual.time.text, "75 s");
 	assert_null(a->residual.publish_after.text);
@@ -297,7 +309,11 @@ static void test_residual(void **state)
 	assert_string_equal(b->residual.key, "pair");
 	assert_string_equal(b->residual.whom, "everyone");
 	assert_string_equal(b->residual.restart, "any_packet");
-	assert_int_equal(b->residual.protocols, KD_TRANSPORT_TCP | KD_TRANSPORT_ICMP);
+	assert_int_equal(b->residual.nprotocols, 4);
+	assert_string_equal(b->residual.protocols[0], "icmp");
+	assert_string_equal(b->residual.protocols[1], "quic");
+	assert_string_equal(b->residual.protocols[2], "tcp");
+	assert_string_equal(b->residual.protocols[3], "tls");
 	has_number(b, "residual.time", KD_UNIT_DURATION, 420000000000, 300000000000, 600000000000);
 	has_number(b, "residual.publish_after", KD_UNIT_DURATION, 600000000000, 300000000000, 900000000000);
 	assert_int_equal(b->needs.n, 5);
@@ -332,8 +348,8 @@ static void test_residual_wrong(void **state)
 		"everyone\n"
 		"rules.[0].residual.restart: unknown restart 'never' | known: nothing, any_packet, "
 		"next_trigger\n"
-		"rules.[0].residual.protocols.[1]: unknown IP protocol 'sctp' | known: "
-		"tcp, udp, icmp\n"
+		"rules.[0].residual.protocols.[1]: unknown protocol 'sctp' | known: tcp, udp, "
+		"icmp, tls, http, quic, ...\n"
 		"rules.[0].residual.time: '75' is not a duration | expected a number and one of ns, us, ms, "
 		"s, min, h, d\n"
 		"rules.[0].residual.publish_after: 'soon' is not a duration | expected a number and one of "
@@ -344,13 +360,21 @@ static void test_residual_wrong(void **state)
 		"rules.[0].residual.time: a residual of no time | leave the residual out: the rule then "
 		"holds for the life of the flow\n");
 	/* What only observes may ban, and then says how. */
-	own(RULES("{ id = 'a'; phase = 'observe'; when = { }; residual = { key = '4-tuple'; time = '1 s'; }; "
-		  "}"),
+	own(RULES("{ id = 'a'; phase = 'observe'; when = { }; residual = { key = 'pair'; time = '1 s'; }; "
+		  "pending = 'residual:pair'; }"),
 		"rules.[0]: a residual without 'then' | in observe, 'then' says what a residual does\n");
+	own(RULES("{ id = 'a'; phase = 'observe'; when = { }; " DROP
+		  " residual = { key = '4-tuple'; time = '1 s'; "
+		  "}; }"),
+		"rules.[0].residual: a residual on the 4-tuple in a rule that observes: its own flow goes on "
+		"| "
+		"expected a key that other flows share: address, prefix, ...\n");
 	own(RULES("{ id = 'a'; phase = 'observe'; when = { }; " DROP " }"),
 		"?rules.[0]: 'then' has no effect in a rule that observes | it says what a residual does, "
 		"and there is none\n");
-	own(RULES("{ id = 'a'; phase = 'observe'; when = { }; " RESIDUAL("") " }"), "");
+	own(RULES("{ id = 'a'; phase = 'observe'; when = { }; " DROP
+		  "residual = { key = 'pair'; time = '1 s'; }; pending = 'residual:pair'; }"),
+		"");
 }
 
 static void test_miss(void **state)

@@ -53,7 +53,8 @@ static void test_knobs(void **state)
 	    "  { set = 'tcp.overlaps'; }, { set = 'fake.md5'; value = 1; variants = ( { value = 'ignore'; } "
 	    "); } );\n",
 		"knobs.[0].value: unknown value 'fist' - did you mean 'first'? | known: first, last, strict\n"
-		"knobs.[0].protocol: unknown protocol 'tsl' - did you mean 'tls'? | known: tls, http\n"
+		"knobs.[0].protocol: unknown protocol 'tsl' - did you mean 'tls'? | known: tls, http, "
+		"quic, ...\n"
 		"knobs.[0].share: 'x' is not a share | expected a number and %\n"
 		"knobs.[1]: 'value' is missing\n"
 		"knobs.[1].set: unknown knob 'tcp.overlaps' - did you mean 'tcp.overlap'? | known: "
@@ -61,6 +62,43 @@ static void test_knobs(void **state)
 		"knobs.[2].value: 'value' beside 'variants' | each variant has its own\n"
 		"knobs.[2].variants: variants are two at least | write it without 'variants'\n"
 		"knobs.[2]: knob 'fake.md5' does not exist yet | write pending = 'knob:fake.md5'\n");
+}
+
+#define OVERLAP(value, more)                                                                                 \
+	"{ set = 'tcp.overlap'; value = '" value "'; pending = 'knob:tcp.overlap'; " more                    \
+	"\n  evidence = { then "                                                                             \
+	"= 'X-THR-2021'; numbers = 'X-THR-2021'; }; }"
+#define KNOBS(a, b) "knobs = ( " a ",\n" b " );\n"
+
+/* The first that fits is taken: a second one for the same flows never is. */
+static void test_knobs_twice(void **state)
+{
+	static const char twice[] =
+		"knobs.[1]: 'tcp.overlap' is set twice for the same days and flows | first "
+		"at DIR/rulebook/rules.cfg:1\n";
+
+	(void)state;
+	says_of(false, KNOBS(OVERLAP("first", ""), OVERLAP("last", "")), twice);
+	says_of(false,
+		KNOBS(OVERLAP("first", "to = [ '@cloud', '192.0.2.0/24' ]; protocol = 'tls';"),
+			OVERLAP("last",
+				"to = [ '192.0.2.0/24', '@cloud' ]; protocol = 'tls'; share = '5 %';")),
+		twice);
+	says_of(false, KNOBS(OVERLAP("first", "until = '2022-01';"), OVERLAP("last", "since = '2022-01';")),
+		"");
+	says_of(false, KNOBS(OVERLAP("first", "to = '@cloud';"), OVERLAP("last", "")), "");
+	says_of(false,
+		KNOBS(OVERLAP("first", "to = '192.0.2.0/24';"), OVERLAP("last", "to = '192.0.2.0/25';")), "");
+	says_of(false, KNOBS(OVERLAP("first", "protocol = 'tls';"), OVERLAP("last", "protocol = 'http';")),
+		"");
+	/* A share leaves some nodes to the next. */
+	says_of(false, KNOBS(OVERLAP("first", "share = '60 %';"), OVERLAP("last", "")), "");
+	/* Announced protocols are not one. */
+	own("knobs = ( { set = 'fake.ttl'; value = 'ignore'; protocol = 'quic'; pending = [ 'knob:fake.ttl', "
+	    "'protocol:quic' ]; },\n"
+	    "  { set = 'fake.ttl'; value = 'punish'; protocol = 'dns'; pending = [ 'knob:fake.ttl', "
+	    "'protocol:dns' ]; } );\n",
+		"");
 }
 
 static void test_settings_wrong(void **state)
@@ -124,7 +162,7 @@ static void test_settings(void **state)
 	(void)state;
 	assert_int_equal(l.book->nsettings, 3);
 	assert_string_equal(st[0].draw, "setting:inspect.packets");
-	assert_string_equal(st[0].values[0].key, "inspect.packets");
+	assert_string_equal(st[0].values[0].key, "value"); /* what draws it has for an aspect */
 	assert_int_equal(st[1].nvalues, 2);
 	assert_int_equal(st[1].weights[1], 2);
 	assert_int_equal(st[2].key, KD_SETTING_ANNOUNCED);
@@ -150,8 +188,14 @@ static void test_settings(void **state)
 	assert_int_equal(seen, 1u << 5 | 1u << 6);
 	q.day -= 500;
 	seen = 0;
-	for (q.sample = 1; q.sample <= 200; q.sample++)
+	for (q.sample = 1; q.sample <= 200; q.sample++) {
+		const struct kd_sample s = kd_sample_of(&q);
+
 		seen |= 1u << applied(l.book, &q, NULL).inspect_pkts;
+		/* What a list shows of a sampled box is what the box has. */
+		assert_int_equal(applied(l.book, &q, NULL).inspect_pkts,
+			kd_sample_number(&s, st[0].draw, st[0].values[0].key, &st[0].values[0].n));
+	}
 	assert_int_equal(seen, (1u << 20) - (1u << 10));
 	assert_int_equal(l.diags.count, 0);
 	drop(&l);
@@ -161,6 +205,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_knobs),
+		cmocka_unit_test(test_knobs_twice),
 		cmocka_unit_test(test_settings_wrong),
 		cmocka_unit_test(test_settings),
 	};

@@ -60,6 +60,18 @@ static void test_name_term_mistakes(void **state)
 	assert_true(strlen(d->diags.list[4].hint) > 0); /* libidn2's own words */
 }
 
+static void test_hyphen(void **state)
+{
+	struct kd_name_term term;
+	struct desk *d = *state;
+
+	kd_term_read(&d->book, setting(d, "it = [ \"-\", \"^-\", \"a-.example\" ];"), &term);
+	assert_int_equal(term.own.count, 1);
+	assert_int_equal(d->diags.count, 2);
+	said(d, 0, KD_DIAG_ERROR, "\"-\" is not a host name", "it is only a hyphen");
+	said(d, 1, KD_DIAG_ERROR, "\"^-\" is not a host name", "it is only a hyphen");
+}
+
 static void test_name_term_other_letters(void **state)
 {
 	struct kd_name_term term;
@@ -149,6 +161,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		DESK_TEST(test_name_term),
 		DESK_TEST(test_name_term_mistakes),
+		DESK_TEST(test_hyphen),
 		DESK_TEST(test_name_term_other_letters),
 		DESK_TEST(test_tags),
 		DESK_TEST(test_tag_mistakes),

@@ -194,12 +194,6 @@ static void test_evidence(void **state)
 		"rules.[0]: an observing rule without evidence for 'match' | expected evidence = { match = [ "
 		"... ]; }\n");
 	says_of(false, RULES(BOOK("a", "observe", "evidence = { match = 'assumed'; };")), "");
-	/* An observing rule that bans enforces. */
-	says_of(false,
-		RULES(BOOK("a", "observe",
-			RESIDUAL("") "evidence = { match = 'X-THR-2021'; numbers = 'X-THR-2021'; };")),
-		"rules.[0]: an enforcing rule without a claim for 'then' | kordon builds nothing that no "
-		"claim says a real box did\n");
 	/* What waits does nothing; a protocol that waits leaves the others. */
 	says_of(false,
 		RULES(BOOK(

@@ -88,6 +88,7 @@ static void reads(struct fixture *f, const char *inside)
 	char *text;
 
 	memset(f, 0, sizeof(*f));
+	f->rule.phase = KD_PHASE_PROTOCOL;
 	f->book = (struct kd_book){.arena = kd_arena_new(),
 		.diags = &f->diags,
 		.dir = dir,
@@ -338,7 +339,7 @@ static void ports(void **state)
 
 static void lengths(void **state)
 {
-	const char *sizes = "expected a number and one of B, kB, MB (decimal)";
+	const char *forms = "expected \"148 B\", \">= 100 B\" or \"100 B..200 B\"";
 
 	(void)state;
 	is("length = \"148 B\";", "length=[148]");
@@ -347,12 +348,12 @@ static void lengths(void **state)
 	is("length = \"> 1000 B\";", "length=[1001..]");
 	is("length = \"<101 B\";", "length=[0..100]");
 	is("length = [ \"300 B..400 B\", \"100 B .. 200 B\" ];", "length=[100..200 300..400]");
-	wrong("length = 148;", 2, "when.length", "\"148\" is not a size", sizes);
-	wrong("length = \">= 75 s\";", 2, "when.length", "\" 75 s\" is not a size", sizes);
+	wrong("length = 148;", 2, "when.length", "\"148\" is not a length", forms);
+	wrong("length = \">= 75 s\";", 2, "when.length", "\" 75 s\" is not a length", forms);
 	wrong("length = \"200 B..100 B\";", 2, "when.length", "\"200 B..100 B\" has its range upside down",
 		NULL);
-	wrong("length = \"100 B..\";", 2, "when.length", "\"100 B..\" has no proper range",
-		"expected LO..HI");
+	wrong("length = \"100 B..\";", 2, "when.length", "\"100 B..\" has no proper range", forms);
+	wrong("length = \"=> 100 B\";", 2, "when.length", "\"=> 100 B\" is not a length", forms);
 	wrong("length = \"< 0 B\";", 2, "when.length", "\"< 0 B\": nothing is shorter than 0 B", NULL);
 	wrong("length = [ \">= 100 B\", \"<= 200 B\" ];", 2, "when.length", "\"length\" leaves nothing out",
 		"a list is met by one of its values; both ends are \"100 B..200 B\"");
@@ -361,7 +362,7 @@ static void lengths(void **state)
 static void runs(void **state)
 {
 	const char *shape = "expected \"OFFSET: HEX HEX\", as in \"4: 21 12 a4 42\"";
-	const char *pairs = "expected pairs of hex digits, or ?? for any byte";
+	const char *pairs = "expected pairs of hex digits, each ? for any digit";
 	struct fixture f;
 
 	(void)state;
@@ -379,7 +380,14 @@ static void runs(void **state)
 	wrong("bytes = [ \"0: 16\", \"0: 1\" ];", 2, "when.bytes.[1]", "\"0: 1\" is not bytes at an offset",
 		pairs);
 	wrong("bytes = \"0: 1g\";", 2, "when.bytes", "\"0: 1g\" is not bytes at an offset", pairs);
-	wrong("bytes = \"0: ?1\";", 2, "when.bytes", "\"0: ?1\" is not bytes at an offset", pairs);
+	is("bytes = \"0: c? 00 ?1 ?? F?\";", "bytes=[0:c?00?1??f?]");
+	reads(&f, "bytes = \"0: c? ?1\";");
+	assert_int_equal(f.when->runs[0].len, 2);
+	assert_memory_equal(f.when->runs[0].bytes, "\xc0\x01", 2);
+	assert_memory_equal(f.when->runs[0].mask, "\xf0\x0f", 2);
+	done(&f);
+	wrong("bytes = \"0: ?g\";", 2, "when.bytes", "\"0: ?g\" is not bytes at an offset", pairs);
+	wrong("bytes = \"0: ? 1\";", 2, "when.bytes", "\"0: ? 1\" is not bytes at an offset", pairs);
 	wrong("bytes = \"0: 1 6\";", 2, "when.bytes", "\"0: 1 6\" is not bytes at an offset", pairs);
 	wrong("bytes = \"3: ?? ??\";", 2, "when.bytes", "\"3: ?? ??\" names no byte",
 		"a length is asked for with \"length\"");
@@ -581,6 +589,7 @@ static void one_line(void **state)
 	differ("from = \"inside\";", "from = \"outside\";");
 	differ("from = \"inside\";", "opened_from = \"inside\";");
 	differ("bytes = \"0: 01 ??\";", "bytes = \"0: 01\";");
+	differ("bytes = \"0: 01 ?0\";", "bytes = \"0: 01 00\";");
 	differ("bytes = \"0: 01 ??\";", "bytes = \"0: 01 00\";");
 	differ("protocol = \"tls\";", "protocol = [ \"tls\", \"quic\" ];");
 	differ("ja4 = \"x\";", "ja3 = \"x\";");
@@ -601,7 +610,7 @@ static void to_come(void **state)
 	assert_int_equal(f.diags.count, 0);
 	assert_int_equal(f.rule.needs.n, 1);
 	assert_true(needs(&f, "protocol:quic"));
-	assert_false(f.rule.needs.inert);
+	assert_false(f.rule.needs.never);
 	assert_string_equal(kd_when_text(f.book.arena, f.when),
 		"protocol=[quic tls] sni=[a.example] tls_extension=[0xfe0d]");
 	assert_int_equal(f.when->child->mask, 1ull << kd_protocol_find("tls"));
@@ -637,7 +646,8 @@ static void to_come(void **state)
 
 	/* Negated, its absence makes more match than is meant. */
 	reads(&f, "not = { ja3 = \"x\"; };");
-	assert_true(f.rule.needs.inert);
+	assert_true(f.rule.needs.never);
+	assert_false(f.rule.needs.inert);
 	done(&f);
 	reads(&f, "not = { not = { protocol = \"quic\"; }; };");
 	assert_true(needs(&f, "protocol:quic"));
