@@ -119,6 +119,8 @@ void cases_check(const struct cases *c, const struct scn *s, char *why, size_t r
 	one = c != NULL ? find(c, s->case_id) : NULL;
 	if (one == NULL)
 		snprintf(why, room, "expected a case of cases.tsv, got %s", s->case_id);
+	else if (s->policies[0] != '\0')
+		snprintf(why, room, "expected the shipped rulebook for %s, got %s", s->case_id, s->policies);
 	else if (!has_word(one->column[1], s->profile))
 		snprintf(why, room, "expected the profile of %s, %s, got %s", s->case_id, one->column[1],
 			s->profile);

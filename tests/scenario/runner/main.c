@@ -14,7 +14,7 @@
 
 #include "rulebook/diag.h"
 
-#define POLICIES_MAX 64
+#define POLICIES_MAX 128
 
 struct runner {
 	bool verbose;
@@ -48,13 +48,15 @@ static void failure(struct verdicts *v, int line, const char *what, const char *
 		printf("# %s\n", text);
 }
 
-static const struct kd_policy *load_policy(struct runner *u, const char *profile, const char *const *set)
+static const struct kd_policy *load_policy(
+	struct runner *u, const char *dir, const char *profile, const char *const *set)
 {
-	struct kd_policy_request request = {.profile = profile, .dir = u->dir, .set = set};
+	struct kd_policy_request request = {
+		.profile = profile, .dir = dir[0] != '\0' ? dir : u->dir, .set = set, .seed = 1};
 	struct kd_diags diags = {0};
 	struct kd_policy *policy = NULL;
 	char key[1024];
-	size_t len = (size_t)snprintf(key, sizeof(key), "%s", profile);
+	size_t len = (size_t)snprintf(key, sizeof(key), "%s %s", dir, profile);
 	int err;
 
 	for (unsigned int i = 0; set != NULL && set[i] != NULL && len < sizeof(key); i++)
@@ -146,7 +148,7 @@ static void run_again(struct verdicts *v, const struct run *first, const struct 
  * there. */
 static void run_null(struct verdicts *v, const struct run_plan *plan)
 {
-	const struct kd_policy *policy = load_policy(v->u, "null", NULL);
+	const struct kd_policy *policy = load_policy(v->u, "", "null", NULL);
 	struct run r;
 
 	if (policy == NULL || !run_scenario(&r, v->s, policy, plan)) {
@@ -187,7 +189,7 @@ static void run_one(struct runner *u, struct verdicts *v)
 	cases_check(u->cases, s, why, sizeof(why));
 	if (why[0] != '\0' && u->profile == NULL)
 		failure(v, s->case_line, "", why);
-	policy = load_policy(u, u->profile != NULL ? u->profile : s->profile, s->set);
+	policy = load_policy(u, s->policies, u->profile != NULL ? u->profile : s->profile, s->set);
 	if (policy == NULL || !run_scenario(&r, s, policy, &as_written)) {
 		failure(v, s->profile_line, "", "the profile cannot be loaded");
 		return;

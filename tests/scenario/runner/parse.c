@@ -207,6 +207,8 @@ static bool parse_line(struct scn_parser *p)
 
 	if (strcmp(word, "profile") == 0)
 		return parse_name(p, s->profile, sizeof(s->profile), &s->profile_line);
+	if (strcmp(word, "policies") == 0)
+		return parse_name(p, s->policies, sizeof(s->policies), &s->policies_line);
 	if (strcmp(word, "case") == 0)
 		return parse_name(p, s->case_id, sizeof(s->case_id), &s->case_line);
 	if (strcmp(word, "control") == 0)

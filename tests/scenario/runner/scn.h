@@ -146,9 +146,9 @@ struct scn_expect {
 struct scn {
 	char name[SCN_NAME];
 	const char *file;
-	char profile[128], case_id[SCN_NAME];
+	char profile[128], policies[128], case_id[SCN_NAME]; /* policies: folder, "" = the runner's */
 	const char *set[SCN_SETS + 1];
-	int profile_line, case_line;
+	int profile_line, policies_line, case_line;
 	bool control; /* says of itself that nothing happens in it */
 	uint64_t seed;
 	uint32_t flows4_max, flows6_max, events_max;
