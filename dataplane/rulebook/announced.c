@@ -133,8 +133,6 @@ const struct kd_announced kd_announced_knobs[] = {
 const struct kd_announced kd_announced_settings[] = {
 	{"inspect.give_up_bytes", NUMBER(BYTES, "payload of one side after which a flow is given up")},
 	{"inspect.later_packets", NUMBER(COUNT, "payload packets looked at after a flow was recognised")},
-	{"frag.most", NUMBER(COUNT, "fragments of one packet; with more the packet is dropped")},
-	{"frag.lifetime", NUMBER(DURATION, "how long fragments wait for the rest")},
 	{"flow.idle_syn", NUMBER(DURATION, "a TCP flow of a SYN only, idle for this long, is forgotten")},
 	{"flow.idle_established",
 		NUMBER(DURATION, "a TCP flow past its handshake, idle for this long, is forgotten")},

@@ -232,7 +232,7 @@ static void take(struct result *r, FILE *to, const struct kd_out *out)
 		fprintf(to, "%lu.%u %u %u %s %u %lu %lx ", (unsigned long)a->number, a->n, a->fate, a->side,
 			kd_reason_name(a->reason), a->rule, (unsigned long)a->time_ns,
 			(unsigned long)a->flow_id);
-		for (uint32_t b = 0; b < a->len; b++)
+		for (uint32_t b = 0; b < a->len && a->fate != KD_HOLD; b++)
 			fprintf(to, "%02x", a->data[b]);
 		fputc('\n', to);
 	}
@@ -253,8 +253,8 @@ static void copy_feed(struct feed *to, const struct feed *from)
 static void run_on(struct kd_engine *e, const struct feed *from, unsigned int burst, unsigned int ticks,
 	struct result *r)
 {
-	static struct kd_action actions[KD_BURST_MAX * KD_ACTIONS_PER_PKT];
-	struct kd_out out = {.actions = actions, .room = KD_BURST_MAX * KD_ACTIONS_PER_PKT};
+	static struct kd_action actions[KD_OUT_ROOM(KD_BURST_MAX)];
+	struct kd_out out = {.actions = actions, .room = KD_OUT_ROOM(KD_BURST_MAX)};
 	struct feed *f = malloc(sizeof(*f));
 	FILE *to;
 
@@ -273,6 +273,8 @@ static void run_on(struct kd_engine *e, const struct feed *from, unsigned int bu
 		take(r, to, &out);
 		drain(e, r);
 	}
+	kd_engine_release(e, &out);
+	take(r, to, &out);
 	while (kd_engine_finish(e) != 0)
 		drain(e, r);
 	drain(e, r);
