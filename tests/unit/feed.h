@@ -55,7 +55,9 @@ static inline void empty_policy(void)
 		.idle_udp_ns = 600 * SEC,
 		.idle_other_ns = 60 * SEC,
 		.inspect_pkts = 20,
-		.fallback_pkts = 3};
+		.fallback_pkts = 3,
+		.frag_most = 45,
+		.frag_lifetime_ns = 5 * SEC};
 }
 
 /* One rule: TLS opened from inside to listed.example is reset for 75 s. */
@@ -267,7 +269,7 @@ static void run_on(struct kd_engine *e, const struct feed *from, unsigned int bu
 
 		for (unsigned int i = 0; i < ticks; i++) {
 			kd_engine_advance(e, before + (f->pkt[at].time_ns - before) * i / ticks, &out);
-			assert_int_equal(out.count, 0);
+			take(r, to, &out);
 		}
 		kd_engine_burst(e, f->pkt + at, n, &out);
 		take(r, to, &out);
@@ -285,7 +287,7 @@ static void run_on(struct kd_engine *e, const struct feed *from, unsigned int bu
 	feed_free(f);
 }
 
-static struct kd_engine *engine(uint32_t flows, uint32_t events)
+static inline struct kd_engine *engine(uint32_t flows, uint32_t events)
 {
 	struct kd_engine_config c = KD_ENGINE_CONFIG_DEFAULT;
 	struct kd_engine *e = NULL;
