@@ -358,7 +358,10 @@ static void test_apart(void **state)
 	(void)state;
 	for (unsigned int i = 0; i < n; i++)
 		is(give(e, put(f, T0, first[i])), KD_HOLD, "frag.held");
-	/* another protocol and other addresses, by hand */
+	/* another side, another protocol and other addresses, by hand */
+	other = put(f, T0, first[0]);
+	other->side = KD_OUTSIDE;
+	is(give(e, other), KD_HOLD, "frag.held");
 	other = put(f, T0, first[0]);
 	other->data[14 + 9] = KD_PROTO_ICMP;
 	is(give(e, other), KD_HOLD, "frag.held");
@@ -368,7 +371,7 @@ static void test_apart(void **state)
 	other = put(f, T0, first[0]);
 	other->data[14 + 19] = 3;
 	is(give(e, other), KD_HOLD, "frag.held");
-	held(e, n + 3);
+	held(e, n + 4);
 	for (unsigned int i = n; i-- > 0;) {
 		struct piece rest = first[i];
 
@@ -382,7 +385,7 @@ static void test_apart(void **state)
 		assert_int_equal(out.count, 2);
 		assert_true(actions[0].number == i + 1);
 	}
-	held(e, 3);
+	held(e, 4);
 	feed_free(f);
 	kd_engine_free(e);
 }
