@@ -49,7 +49,7 @@ struct kd_pkt {
 };
 
 /* EMIT, DROP and REWRITE are final and give the handle back; HOLD keeps it, and the bytes, until one of them
- * in this call or a later one; INJECT has none. */
+ * in this call or a later one, so what a HOLD says of the bytes is not to be read; INJECT has none. */
 enum kd_fate { KD_EMIT, KD_REWRITE, KD_DROP, KD_HOLD, KD_INJECT, KD_FATE_COUNT };
 
 struct kd_action {
@@ -60,8 +60,7 @@ struct kd_action {
 	uint16_t reason;  /* never KD_REASON_NONE */
 	uint16_t rule;	  /* index into the policy's rules, 0 = no rule */
 	uint32_t len;	  /* bytes at data */
-	uint8_t *data;	  /* the packet's own bytes (HOLD: not to be read, they may be rewritten by now), or for
-			     INJECT the engine's, valid until the next call */
+	uint8_t *data;	  /* the packet's own bytes, or for INJECT the engine's, valid until the next call */
 	uint64_t time_ns; /* EMIT, REWRITE, INJECT: not before; DROP: when it was lost */
 	uint64_t number;  /* of the input packet; for INJECT of the one that caused it */
 	uint64_t flow_id; /* 0 when there is no flow, or when config.flow_ids is off */

@@ -71,7 +71,8 @@ static void test_settings_wrong(void **state)
 		"{ set = 'flow.idle_tcp'; value = '5 min'; },\n"
 		"{ set = 'inspect.packets'; value = 8; since = '2022-01'; evidence = { numbers = "
 		"'X-THR-2021'; }; },\n"
-		"{ set = 'inspect.later_packets'; value = '45'; evidence = { numbers = 'X-THR-2021'; }; } );\n",
+		"{ set = 'inspect.later_packets'; value = '45'; evidence = { numbers = 'X-THR-2021'; }; } "
+		");\n",
 		"settings.[0]: an assumed number without a range | expected 'VALUE UNIT (LO..HI)'\n"
 		"settings.[1]: a box number without a claim | expected evidence = { numbers = [ ... ]; }, "
 		"with claims or 'assumed'\n"
@@ -89,10 +90,12 @@ static void test_settings_wrong(void **state)
 		"settings.[0].variants.[1].value: '1' is not a duration | expected a number and one of ns, "
 		"us, ms, s, min, h, d\n"
 		"settings.[1].set: unknown setting 'flow.idle_tpc' - did you mean 'flow.idle_tcp'? | known: "
-		"flow.idle_tcp, flow.idle_udp, flow.idle_other, inspect.packets, fallback.packets, frag.most, frag.lifetime\n"
+		"flow.idle_tcp, flow.idle_udp, flow.idle_other, inspect.packets, fallback.packets, "
+		"frag.most, frag.lifetime\n"
 		"settings.[2].value: 'x' is not a duration | expected a number and one of ns, us, ms, s, "
 		"min, h, d\n"
-		"settings.[2].pending.[1]: pending on setting 'inspect.later_packets', which is not used here | take it "
+		"settings.[2].pending.[1]: pending on setting 'inspect.later_packets', which is not used "
+		"here | take it "
 		"out\n"
 		"settings.[3]: 'value' is missing\n");
 }
@@ -115,7 +118,8 @@ static void test_settings(void **state)
 		"{ set = 'inspect.packets'; since = '2022-01-01'; where = { isp = 'one'; };\n"
 		"  variants = ( { value = 5; }, { value = 6; weight = 2; } ); evidence = { numbers = "
 		"'assumed'; }; },\n"
-		"{ set = 'inspect.later_packets'; value = 45; draw = 'frags'; evidence = { numbers = 'X-THR-2021'; };\n"
+		"{ set = 'inspect.later_packets'; value = 45; draw = 'frags'; evidence = { numbers = "
+		"'X-THR-2021'; };\n"
 		"  pending = 'setting:inspect.later_packets'; } );\n");
 	struct kd_query q = {.day = KD_FIRST_DAY, .network = KD_NETWORK_HOME};
 	const struct kd_book_setting *st = l.book->settings;
