@@ -85,7 +85,7 @@ struct run {
 	uint64_t number;
 	uint64_t ticks[LOOPS], packets; /* of one pair */
 	double ns[LOOPS][PAIRS_MAX];
-	struct kd_action actions[KD_BENCH_BURST * KD_ACTIONS_PER_PKT];
+	struct kd_action actions[KD_OUT_ROOM(KD_BENCH_BURST)];
 	struct kd_event events[EVENTS];
 };
 
@@ -108,7 +108,7 @@ static void drain(struct run *r)
 /* The engine finds each header where a NIC would have left it: in a buffer no cache near the core holds. */
 static uint64_t from_memory(struct run *r)
 {
-	struct kd_out out = {.actions = r->actions, .room = KD_BENCH_BURST * KD_ACTIONS_PER_PKT};
+	struct kd_out out = {.actions = r->actions, .room = KD_OUT_ROOM(KD_BENCH_BURST)};
 	const struct kd_bench_load *load = &r->source.load;
 	struct kd_pkt pkts[KD_BENCH_BURST];
 	uint64_t start = __rdtsc(), ticks;
@@ -138,7 +138,7 @@ static uint64_t from_memory(struct run *r)
 static void open_flows(struct run *r)
 {
 	static uint8_t buf[KD_BENCH_BURST][KD_BENCH_HELLO_MAX];
-	struct kd_out out = {.actions = r->actions, .room = KD_BENCH_BURST * KD_ACTIONS_PER_PKT};
+	struct kd_out out = {.actions = r->actions, .room = KD_OUT_ROOM(KD_BENCH_BURST)};
 	struct kd_pkt pkts[KD_BENCH_BURST];
 
 	for (uint32_t at = 0; at < r->source.flows; at += KD_BENCH_BURST) {

@@ -175,9 +175,9 @@ static void carry_out(struct run *r, const struct kd_action *a)
 		return;
 	}
 	r->ret->fates[a->fate]++;
-	if (a->fate != KD_EMIT && !r->enforced) {
+	if (a->fate != KD_EMIT && a->fate != KD_HOLD && !r->enforced) {
 		r->enforced = true;
-		r->enforced_at = (struct place){s->in.time_ns, s->number};
+		r->enforced_at = (struct place){a->time_ns, s->number};
 	}
 	switch (a->fate) {
 	case KD_EMIT:
@@ -185,7 +185,7 @@ static void carry_out(struct run *r, const struct kd_action *a)
 		break;
 	case KD_REWRITE:
 		kd_offline_out_entered(&r->files, a, &s->in);
-		kd_offline_out_left(&r->files, a, a->len);
+		kd_offline_out_left(&r->files, a, a->len == s->in.len ? s->in.wire_len : a->len);
 		break;
 	case KD_INJECT:
 		kd_offline_out_left(&r->files, a, a->len);
@@ -373,6 +373,8 @@ static void read_all(struct run *r)
 			r->last_ns = kd_capture_end_ns(r->capture);
 		kd_engine_advance(r->engine, r->last_ns, &r->out);
 		settle(r);
+		kd_engine_release(r->engine, &r->out);
+		settle(r);
 	}
 	r->out.count = 0;
 	while (kd_engine_finish(r->engine) > 0)
@@ -406,7 +408,7 @@ static void audit(struct run *r)
 					"packet %" PRIu64 " never came back", k->slots[i].number);
 	if (c->in[KD_INSIDE] + c->in[KD_OUTSIDE] != r->given || c->fates[KD_EMIT] != seen[KD_EMIT] ||
 		c->fates[KD_REWRITE] != seen[KD_REWRITE] || c->fates[KD_DROP] != seen[KD_DROP] ||
-		c->fates[KD_INJECT] != seen[KD_INJECT])
+		c->fates[KD_HOLD] != seen[KD_HOLD] || c->fates[KD_INJECT] != seen[KD_INJECT])
 		kd_offline_fail(
 			r->ret, KD_OFFLINE_INTERNAL, "the engine counted other packets than came out of it");
 	if (c->events_lost > 0)
@@ -474,7 +476,7 @@ static void allocate(struct run *r)
 	r->originals =
 		(r->o->keep && r->o->output != NULL) || (r->o->sink != NULL && r->o->sink->action != NULL);
 	r->pkts = calloc(n, sizeof(*r->pkts));
-	r->out.room = n * KD_ACTIONS_PER_PKT;
+	r->out.room = KD_OUT_ROOM(n);
 	r->out.actions = calloc(r->out.room, sizeof(*r->out.actions));
 	r->drained = calloc(DRAIN, sizeof(*r->drained));
 	if (r->pkts == NULL || r->out.actions == NULL || r->drained == NULL || slots_add(r) < 0 ||

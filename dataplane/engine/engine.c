@@ -65,11 +65,14 @@ static __attribute__((noinline)) void inspect(struct kd_step *s)
 /* One packet from its flow to its fate. */
 static void judge(struct kd_step *s)
 {
-	s->reason = s->view->reason; /* fragments too: held and inspected by nobody (X-FR-6) */
+	s->reason = s->view->reason;
 	if (s->reason == 0 && (s->pkt->flags & KD_PKT_BAD_CHECKSUM) != 0)
 		s->reason = KD_REASON_DECODE_CHECKSUM;
-	if (s->reason != 0)
+	if (s->reason != 0) {
+		if (s->reason == KD_REASON_FRAG_NOT_INSPECTED)
+			kd_frag_take(s);
 		return;
+	}
 	kd_flow_take(s, s->hint);
 	if ((s->flow->flags & KD_FLOW_ACTING) != 0) { /* fast path */
 		kd_enforce(s, false);
@@ -86,7 +89,7 @@ static void judge(struct kd_step *s)
 		s->reason = KD_REASON_FLOW_TABLE_FULL;
 }
 
-/* The final action of a step; what was injected for it follows in `out`. */
+/* The final action of a step, or that it is held; what was injected for it follows in `out`. */
 static void settle(struct kd_step *s)
 {
 	struct kd_engine *e = s->e;
@@ -175,6 +178,8 @@ void kd_engine_burst(struct kd_engine *e, struct kd_pkt *pkts, unsigned int n, s
 			look_away(e, pkts + at, stage);
 		for (unsigned int i = 0; i < stage; i++) {
 			tick(e, pkts[at + i].time_ns);
+			if (e->now_ns >= e->frag.due_ns)
+				kd_frag_expire(e, out);
 			count_in(e, &pkts[at + i]);
 			step(e, &pkts[at + i], i, out);
 		}
@@ -187,5 +192,7 @@ void kd_engine_advance(struct kd_engine *e, uint64_t now_ns, struct kd_out *out)
 	out->count = 0;
 	e->injects = 0;
 	tick(e, now_ns);
+	if (e->now_ns >= e->frag.due_ns)
+		kd_frag_expire(e, out);
 	kd_sweep(e, KD_STAGE);
 }

@@ -48,8 +48,8 @@ struct kd_pkt {
 	void *handle;	 /* the driver's own; comes back in exactly one final action */
 };
 
-/* EMIT, DROP and REWRITE are final and give the handle back; HOLD keeps it until one of them; INJECT has
- * none. */
+/* EMIT, DROP and REWRITE are final and give the handle back; HOLD keeps it, and the bytes, until one of them
+ * in this call or a later one, so what a HOLD says of the bytes is not to be read; INJECT has none. */
 enum kd_fate { KD_EMIT, KD_REWRITE, KD_DROP, KD_HOLD, KD_INJECT, KD_FATE_COUNT };
 
 struct kd_action {
@@ -61,14 +61,18 @@ struct kd_action {
 	uint16_t rule;	  /* index into the policy's rules, 0 = no rule */
 	uint32_t len;	  /* bytes at data */
 	uint8_t *data;	  /* the packet's own bytes, or for INJECT the engine's, valid until the next call */
-	uint64_t time_ns; /* EMIT, REWRITE, INJECT: not before */
-	uint64_t number;  /* of the input packet that caused it */
+	uint64_t time_ns; /* EMIT, REWRITE, INJECT: not before; DROP: when it was lost */
+	uint64_t number;  /* of the input packet; for INJECT of the one that caused it */
 	uint64_t flow_id; /* 0 when there is no flow, or when config.flow_ids is off */
 	void *handle;	  /* the packet's; for INJECT the template's, which is only borrowed */
 };
 
-/* A final action and what a mechanism may inject for one packet; `room` must be at least n times this. */
+/* A packet's own action, one more if it was held, and what a mechanism may inject for it. */
 #define KD_ACTIONS_PER_PKT 4
+/* Packets an engine may hold at once: any call may end all of them. */
+#define KD_HELD_MAX 1024
+/* What `room` must be for a burst of n packets; for calls without a packet, n is 0. */
+#define KD_OUT_ROOM(n) ((n)*KD_ACTIONS_PER_PKT + KD_HELD_MAX)
 /* Most packets of one kd_engine_burst. */
 #define KD_BURST_MAX 256
 
@@ -90,23 +94,24 @@ struct kd_engine_config {
 	uint32_t flows6_max;
 	uint32_t events_max; /* ring, rounded up to a power of two */
 	uint32_t counts_max; /* tallies at once of a policy that counts; nothing otherwise */
+	uint32_t held_max;   /* packets at once, at most KD_HELD_MAX; as many packets in fragments */
 };
 
 #define KD_ENGINE_CONFIG_DEFAULT                                                                             \
 	{                                                                                                    \
 		.seed = 1, .flows4_max = 1u << 16, .flows6_max = 1u << 14, .events_max = 4096,               \
-		.counts_max = 1u << 12                                                                       \
+		.counts_max = 1u << 12, .held_max = KD_HELD_MAX                                              \
 	}
 
 /* Everything counted. in = fates[EMIT + REWRITE + DROP] + held + consumed; the reasons of each fate add up to
- * it. */
+ * it. A packet that was held counts in fates[HOLD] and in another. */
 struct kd_counters {
 	uint64_t in[2]; /* by enum kd_side */
 	uint64_t in_bytes[2];
 	uint64_t fates[KD_FATE_COUNT];		  /* final actions and injections so far */
 	uint64_t held;				  /* packets the engine owns now */
 	uint64_t consumed;			  /* packets that ended inside the engine */
-	uint64_t reasons[KD_REASON_COUNT];	  /* of final actions */
+	uint64_t reasons[KD_REASON_COUNT];	  /* of final actions and holds */
 	uint64_t inject_reasons[KD_REASON_COUNT]; /* of injections, made or refused */
 	uint64_t inject_refused;		  /* named in inject_reasons, not in fates[INJECT] */
 	uint64_t flows_new, flows_ended, flows_live;
@@ -128,6 +133,10 @@ void kd_engine_burst(struct kd_engine *engine, struct kd_pkt *pkts, unsigned int
 
 /* Time passed, perhaps nothing came. now_ns never lies before the last packet's or advance's time. */
 void kd_engine_advance(struct kd_engine *engine, uint64_t now_ns, struct kd_out *out);
+
+/* The run is over at the time of the last packet: every packet held is given back as a drop. Before
+ * kd_engine_finish; nothing is held behind it. */
+void kd_engine_release(struct kd_engine *engine, struct kd_out *out);
 
 /* The run is over at the time of the last packet: every live flow ends and gets its record. Call until it
  * returns 0 (the ring may fill), reading the ring in between. */

@@ -8,6 +8,7 @@
 
 #include "engine/engine.h"
 #include "engine/flow.h"
+#include "engine/frag.h"
 #include "engine/guard.h"
 #include "engine/protocol.h"
 #include "engine/ring.h"
@@ -48,6 +49,7 @@ struct kd_engine {
 		uint8_t pool;
 	} finish; /* where kd_engine_finish goes on */
 
+	struct kd_frag frag;
 	struct kd_tally tally;		 /* empty unless the policy counts */
 	uint8_t told_from;		 /* first bit of a flow's `seen` that no rule asks for */
 	uint64_t *wants;		 /* of each rule: see kd_match_wants */

@@ -35,7 +35,16 @@
 	X(DECODE_TRUNCATED_ICMP, "decode.truncated_icmp", "the ICMP header is longer than the packet")       \
 	X(DECODE_CHECKSUM, "decode.bad_checksum",                                                            \
 		"a checksum is wrong and --checksums verify was asked for")                                  \
-	X(FRAG_NOT_INSPECTED, "frag.not_inspected", "an IP fragment: forwarded as it is, never inspected")   \
+	X(FRAG_NOT_INSPECTED, "frag.not_inspected", "an IP fragment: forwarded as one, never inspected")     \
+	X(FRAG_HELD, "frag.held", "an IP fragment, held until all of its packet are here")                   \
+	X(FRAG_TOO_MANY, "frag.too_many", "its packet came in more fragments than the box takes: all lost")  \
+	X(FRAG_OVERLAP, "frag.overlap", "a fragment came twice or overlaps another: all of the packet lost") \
+	X(FRAG_TIMEOUT, "frag.timeout", "the rest of its packet's fragments did not come in time")           \
+	X(FRAG_NO_ROOM, "frag.no_room", "no room to hold all fragments of its packet: forwarded untouched")  \
+	X(FRAG_BAD_LENGTH, "frag.bad_length",                                                                \
+		"a fragment of a length or at an offset that no packet has: forwarded untouched")            \
+	X(FRAG_END_OF_RUN, "frag.end_of_run",                                                                \
+		"the run ended while the fragment waited for the rest of its packet")                        \
 	X(GUARD_OUTSIDE_LAB, "guard.outside_lab",                                                            \
 		"an end of this flow is not in the lab: forwarded untouched")                                \
 	X(GUARD_LAB_SIZE, "guard.lab_size", "more inside addresses than a lab has: forwarded untouched")     \

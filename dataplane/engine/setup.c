@@ -96,6 +96,9 @@ int kd_engine_new(struct kd_engine **ret, const struct kd_engine_config *config)
 	err = kd_scratch_new(&e->scratch, e->policy->name_patterns, e->policy->signatures);
 	if (err < 0)
 		goto fail;
+	err = kd_frag_init(&e->frag, e->policy, config->held_max, e->seed);
+	if (err < 0)
+		goto fail;
 	if (e->policy->ncounters > 0)
 		err = kd_tally_init(&e->tally, config->counts_max);
 	if (err < 0)
@@ -117,6 +120,7 @@ void kd_engine_free(struct kd_engine *e)
 		return;
 	free(e->inject);
 	free(e->wants);
+	kd_frag_free(&e->frag);
 	kd_tally_free(&e->tally);
 	kd_scratch_free(e->scratch);
 	free(e->ring.slot);
@@ -127,6 +131,7 @@ void kd_engine_free(struct kd_engine *e)
 void kd_engine_reset(struct kd_engine *e)
 {
 	kd_flow_table_reset(&e->table);
+	kd_frag_reset(&e->frag);
 	kd_tally_reset(&e->tally);
 	memset(&e->count, 0, sizeof(e->count));
 	memset(&e->sweep, 0, sizeof(e->sweep));
@@ -174,8 +179,8 @@ const char *kd_counters_unbalanced(const struct kd_counters *c)
 	}
 	if (c->in[KD_INSIDE] + c->in[KD_OUTSIDE] != final + c->held + c->consumed)
 		return "packets in are not emitted + dropped + held + consumed";
-	if (by_reason != final)
-		return "reasons do not add up to the final actions";
+	if (by_reason != final + c->fates[KD_HOLD])
+		return "reasons do not add up to the final actions and holds";
 	if (injected != c->fates[KD_INJECT] + c->inject_refused)
 		return "reasons of injected packets do not add up";
 	if (c->flows_new != c->flows_ended + c->flows_live)

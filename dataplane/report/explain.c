@@ -187,6 +187,8 @@ void kd_explain_action(void *user, const struct kd_action *a, const uint8_t *ori
 	if (asked && x->nanswers < KD_ACTIONS_PER_PKT)
 		x->answer[x->nanswers++] = (struct answer){
 			.flow_id = a->flow_id, .reason = a->reason, .rule = a->rule, .fate = a->fate};
+	if (a->fate == KD_HOLD)
+		return;
 	if (a->flow_id == 0) {
 		x->homeless[a->reason]++;
 		return;

@@ -137,8 +137,6 @@ const struct kd_announced kd_announced_settings[] = {
 		NUMBER(BYTES, "a first packet of at least so many bytes that is nothing known: the flow is "
 			      "given up")},
 	{"inspect.later_packets", NUMBER(COUNT, "payload packets looked at after a flow was recognised")},
-	{"frag.most", NUMBER(COUNT, "fragments of one packet; with more the packet is dropped")},
-	{"frag.lifetime", NUMBER(DURATION, "how long fragments wait for the rest")},
 	{"flow.idle_syn", NUMBER(DURATION, "a TCP flow of a SYN only, idle for this long, is forgotten")},
 	{"flow.idle_established",
 		NUMBER(DURATION, "a TCP flow past its handshake, idle for this long, is forgotten")},

@@ -205,7 +205,11 @@ struct kd_drawn {
 	X(inspect_pkts, "inspect.packets", COUNT, "20 pkt (15..20)", "X-THR-2021",                           \
 		"payload packets of one side looked at before the box gives a flow up")                      \
 	X(fallback_pkts, "fallback.packets", COUNT, "3 pkt (1..10)", "assumed",                              \
-		"payload packets of both sides after which fallback rules see a flow not recognised")
+		"payload packets of both sides after which fallback rules see a flow not recognised")        \
+	X(frag_most, "frag.most", COUNT, "45 (45..64)", "assumed",                                           \
+		"fragments of one packet; with more the packet is lost")                                     \
+	X(frag_lifetime_ns, "frag.lifetime", DURATION, "5 s (1 s..30 s)", "assumed",                         \
+		"fragments wait this long for the rest of their packet, counted from the first")
 
 struct kd_settings {
 #define X(symbol, key, kind, deflt, claim, help) uint64_t symbol;

@@ -35,7 +35,8 @@ static void found(void **state)
 	assert_null(kd_announced_find(kd_announced_mechanisms, "drop"));
 	assert_string_equal(
 		kd_announced_find(kd_announced_knobs, "fake.md5")->words, "believe|ignore|punish");
-	assert_int_equal(kd_announced_find(kd_announced_settings, "frag.most")->kind, KD_UNIT_COUNT);
+	assert_int_equal(
+		kd_announced_find(kd_announced_settings, "inspect.later_packets")->kind, KD_UNIT_COUNT);
 	assert_null(kd_announced_find(kd_announced_protocols, ""));
 }
 

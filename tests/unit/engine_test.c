@@ -134,8 +134,8 @@ static void test_table_full(void **state)
 /* A ring nobody empties: records are lost and counted, packets are not. */
 static void test_ring_full(void **state)
 {
-	static struct kd_action actions[KD_BURST_MAX * KD_ACTIONS_PER_PKT];
-	struct kd_out out = {.actions = actions, .room = KD_BURST_MAX * KD_ACTIONS_PER_PKT};
+	static struct kd_action actions[KD_OUT_ROOM(KD_BURST_MAX)];
+	struct kd_out out = {.actions = actions, .room = KD_OUT_ROOM(KD_BURST_MAX)};
 	struct feed *f = busy_feed();
 	struct kd_engine *e = engine(64, 16);
 

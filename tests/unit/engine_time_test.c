@@ -33,8 +33,8 @@ static void test_idle_time(void **state)
 /* No record may come out with a time below a horizon the engine has already promised. */
 static void test_horizon(void **state)
 {
-	static struct kd_action actions[KD_BURST_MAX * KD_ACTIONS_PER_PKT];
-	struct kd_out out = {.actions = actions, .room = KD_BURST_MAX * KD_ACTIONS_PER_PKT};
+	static struct kd_action actions[KD_OUT_ROOM(KD_BURST_MAX)];
+	struct kd_out out = {.actions = actions, .room = KD_OUT_ROOM(KD_BURST_MAX)};
 	struct kd_engine *e = engine(512, 4096);
 	struct feed *f = calloc(1, sizeof(*f));
 	struct kd_event ev[64];

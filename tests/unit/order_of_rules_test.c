@@ -401,8 +401,8 @@ static void test_fallback_budget(void **state)
 /* A budget of more than a flow can count is a large one, not a small one. */
 static void test_budget_is_clamped(void **state)
 {
-	static struct kd_action actions[KD_ACTIONS_PER_PKT];
-	struct kd_out out = {.actions = actions, .room = KD_ACTIONS_PER_PKT};
+	static struct kd_action actions[KD_OUT_ROOM(1)];
+	struct kd_out out = {.actions = actions, .room = KD_OUT_ROOM(1)};
 	struct feed *f = new_feed();
 	const struct kd_counters *c;
 	struct kd_engine *e;

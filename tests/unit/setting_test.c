@@ -109,28 +109,31 @@ static void test_settings_wrong(void **state)
 		"{ set = 'flow.idle_tcp'; value = '5 min'; },\n"
 		"{ set = 'inspect.packets'; value = 8; since = '2022-01'; evidence = { numbers = "
 		"'X-THR-2021'; }; },\n"
-		"{ set = 'frag.most'; value = '45'; evidence = { numbers = 'X-THR-2021'; }; } );\n",
+		"{ set = 'inspect.later_packets'; value = '45'; evidence = { numbers = 'X-THR-2021'; }; } "
+		");\n",
 		"settings.[0]: an assumed number without a range | expected 'VALUE UNIT (LO..HI)'\n"
 		"settings.[1]: a box number without a claim | expected evidence = { numbers = [ ... ]; }, "
 		"with claims or 'assumed'\n"
 		"settings.[2]: 'inspect.packets' is set twice for the same days | first at "
 		"DIR/rulebook/rules.cfg:1\n"
-		"settings.[3]: setting 'frag.most' does not exist yet | write pending = "
-		"'setting:frag.most'\n");
+		"settings.[3]: setting 'inspect.later_packets' does not exist yet | write pending = "
+		"'setting:inspect.later_packets'\n");
 	own("settings = ( { set = 'flow.idle_udp'; value = '0 s'; variants = ( { value = '0 s (0..1)'; }, { "
 	    "value = '1'; } ); },\n"
-	    "  { set = 'flow.idle_tpc'; value = '1 s'; }, { set = 'frag.lifetime'; value = 'x'; pending = [ "
-	    "'setting:frag.lifetime', 'setting:frag.most' ]; },\n"
+	    "  { set = 'flow.idle_tpc'; value = '1 s'; }, { set = 'flow.idle_syn'; value = 'x'; pending = [ "
+	    "'setting:flow.idle_syn', 'setting:inspect.later_packets' ]; },\n"
 	    "  { set = 'flow.idle_tcp'; } );\n",
 		"settings.[0].value: 'value' beside 'variants' | each variant has its own\n"
 		"settings.[0].variants.[0].value: '0 s (0..1)': must be more than 0\n"
 		"settings.[0].variants.[1].value: '1' is not a duration | expected a number and one of ns, "
 		"us, ms, s, min, h, d\n"
 		"settings.[1].set: unknown setting 'flow.idle_tpc' - did you mean 'flow.idle_tcp'? | known: "
-		"flow.idle_tcp, flow.idle_udp, flow.idle_other, inspect.packets, fallback.packets\n"
+		"flow.idle_tcp, flow.idle_udp, flow.idle_other, inspect.packets, fallback.packets, "
+		"frag.most, frag.lifetime\n"
 		"settings.[2].value: 'x' is not a duration | expected a number and one of ns, us, ms, s, "
 		"min, h, d\n"
-		"settings.[2].pending.[1]: pending on setting 'frag.most', which is not used here | take it "
+		"settings.[2].pending.[1]: pending on setting 'inspect.later_packets', which is not used "
+		"here | take it "
 		"out\n"
 		"settings.[3]: 'value' is missing\n");
 }
@@ -153,8 +156,9 @@ static void test_settings(void **state)
 		"{ set = 'inspect.packets'; since = '2022-01-01'; where = { isp = 'one'; };\n"
 		"  variants = ( { value = 5; }, { value = 6; weight = 2; } ); evidence = { numbers = "
 		"'assumed'; }; },\n"
-		"{ set = 'frag.most'; value = 45; draw = 'frags'; evidence = { numbers = 'X-THR-2021'; };\n"
-		"  pending = 'setting:frag.most'; } );\n");
+		"{ set = 'inspect.later_packets'; value = 45; draw = 'frags'; evidence = { numbers = "
+		"'X-THR-2021'; };\n"
+		"  pending = 'setting:inspect.later_packets'; } );\n");
 	struct kd_query q = {.day = KD_FIRST_DAY, .network = KD_NETWORK_HOME};
 	const struct kd_book_setting *st = l.book->settings;
 	unsigned int seen = 0;
@@ -166,9 +170,9 @@ static void test_settings(void **state)
 	assert_int_equal(st[1].nvalues, 2);
 	assert_int_equal(st[1].weights[1], 2);
 	assert_int_equal(st[2].key, KD_SETTING_ANNOUNCED);
-	assert_string_equal(st[2].name, "frag.most");
+	assert_string_equal(st[2].name, "inspect.later_packets");
 	assert_string_equal(st[2].draw, "frags");
-	assert_string_equal(st[2].pending, "setting:frag.most");
+	assert_string_equal(st[2].pending, "setting:inspect.later_packets");
 	assert_int_equal(st[2].values[0].n.value, 45);
 
 	assert_int_equal(applied(l.book, &q, NULL).inspect_pkts, 15);

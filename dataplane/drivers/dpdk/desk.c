@@ -174,6 +174,7 @@ int kd_desk_finish(struct kd_desk *d, uint64_t end_ns)
 
 		drain(d, w->engine);
 		kd_worker_advance(w, end_ns);
+		kd_worker_release(w);
 		while (kd_engine_finish(w->engine) > 0)
 			drain(d, w->engine);
 		drain(d, w->engine);

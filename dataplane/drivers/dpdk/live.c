@@ -74,6 +74,7 @@ static unsigned int pool_size(const struct kd_live *live)
 {
 	unsigned int n = (has_af_xdp(live) ? 3 : 1) * POOL_BASE + lcores_needed(live) * 2 * POOL_CACHE;
 
+	n += live->workers * KD_HELD_MAX;
 	if (live->delay_ns > 0)
 		n += 2 * DELAY_SLOTS;
 	if (live->workers > 1)

@@ -24,7 +24,7 @@
 #include "engine/engine.h"
 
 #define KD_LIVE_BURST 32
-#define KD_LIVE_ACTIONS (KD_LIVE_BURST * KD_ACTIONS_PER_PKT)
+#define KD_LIVE_ACTIONS KD_OUT_ROOM(KD_LIVE_BURST)
 #define KD_LIVE_WORKERS_MAX 16
 #define KD_LIVE_QUEUE 2048 /* packets between the dispatcher and a worker, either way */
 
@@ -215,6 +215,8 @@ struct kd_live_state {
 /* Gives n <= KD_LIVE_BURST packets to the engine; what leaves stands in w->leaving. */
 void kd_worker_take(struct kd_worker *w, struct rte_mbuf **m, unsigned int n);
 void kd_worker_advance(struct kd_worker *w, uint64_t now_ns);
+/* The run is over: what the engine still holds is dropped. */
+void kd_worker_release(struct kd_worker *w);
 void kd_view_answer(struct kd_view_of *v, const struct kd_engine *engine, const struct kd_books *books);
 
 /* Bodies of threads; the argument is a struct kd_live_state, or for kd_shard_worker one struct kd_shard. */

@@ -92,6 +92,12 @@ void kd_worker_advance(struct kd_worker *w, uint64_t now_ns)
 	carry_out(w);
 }
 
+void kd_worker_release(struct kd_worker *w)
+{
+	kd_engine_release(w->engine, &w->out);
+	carry_out(w);
+}
+
 void kd_view_answer(struct kd_view_of *v, const struct kd_engine *engine, const struct kd_books *books)
 {
 	uint32_t asked = atomic_load_explicit(&v->asked, memory_order_acquire);

@@ -282,9 +282,9 @@ static bool check_counter(const struct run *r, const struct scn_expect *x, struc
 		const char *name;
 		uint64_t value;
 	} plain[] = {{"emitted", c->fates[KD_EMIT]}, {"rewritten", c->fates[KD_REWRITE]},
-		{"dropped", c->fates[KD_DROP]}, {"injected", c->fates[KD_INJECT]},
-		{"inject_refused", c->inject_refused}, {"flows_new", c->flows_new},
-		{"flows_ended", c->flows_ended}, {"untracked", c->untracked},
+		{"dropped", c->fates[KD_DROP]}, {"held", c->fates[KD_HOLD]},
+		{"injected", c->fates[KD_INJECT]}, {"inject_refused", c->inject_refused},
+		{"flows_new", c->flows_new}, {"flows_ended", c->flows_ended}, {"untracked", c->untracked},
 		{"events_lost", c->events_lost}};
 
 	for (unsigned int i = 0; i < sizeof(plain) / sizeof(plain[0]); i++)

@@ -46,8 +46,9 @@ static int describe_wire(char *buf, size_t room, unsigned int link, const uint8_
 	char flags[8];
 
 	wire_read(&w, link, frame, len);
-	if (w.proto != KD_PROTO_TCP)
-		return snprintf(buf, room, "proto %u ttl %u len %zu", w.proto, w.ttl, w.payload_len);
+	if (w.proto != KD_PROTO_TCP || w.fragment)
+		return snprintf(buf, room, "%sproto %u ttl %u len %zu", w.fragment ? "fragment of " : "",
+			w.proto, w.ttl, w.payload_len);
 	return snprintf(buf, room, "%s seq %" PRIu32 " ack %" PRIu32 " ttl %u len %zu%s",
 		flag_text(w.flags, flags), w.seq, w.ack, w.ttl, w.payload_len, payload_text(&w));
 }
@@ -82,7 +83,7 @@ void describe_action(char *buf, size_t room, const struct run *r, const struct r
 	int n = snprintf(buf, room, "%s %c reason %s rule %s", fate_names[a->fate],
 		a->side == KD_OUTSIDE ? '>' : '<', kd_reason_name(a->reason), describe_rule(r, a->rule));
 
-	if (a->fate == KD_DROP)
+	if (a->fate == KD_DROP || a->fate == KD_HOLD)
 		return;
 	n += snprintf(
 		buf + n, room - (size_t)n, " at %.9f #%08x: ", seconds(a->time_ns), hash(a->data, a->len));

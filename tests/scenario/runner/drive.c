@@ -182,6 +182,9 @@ static void feed_all(struct feed *f)
 			advance_between(f, at);
 		feed_burst(f, at, n);
 	}
+	f->out.count = 0;
+	kd_engine_release(f->engine, &f->out);
+	keep_actions(f, 0, s->npackets);
 	while (kd_engine_finish(f->engine) != 0)
 		keep_events(f);
 	keep_events(f);
@@ -205,7 +208,7 @@ bool run_scenario(
 	if (kd_engine_new(&f.engine, &config) < 0)
 		return false;
 	f.block = must(calloc(s->npackets, sizeof(*f.block)));
-	f.out.room = KD_BURST_MAX * KD_ACTIONS_PER_PKT;
+	f.out.room = KD_OUT_ROOM(KD_BURST_MAX);
 	f.out.actions = must(calloc(f.out.room, sizeof(*f.out.actions)));
 	f.batch = must(calloc(EVENTS_STEP, sizeof(*f.batch)));
 	feed_all(&f);

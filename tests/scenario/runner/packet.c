@@ -12,9 +12,8 @@
 
 #define FRAME_MAX 66000
 #define LINK_MAX 64
-#define ETHERNET_MIN 60 /* without the frame check sequence */
-#define TTL_INSIDE 64	/* a client's own, one hop away */
-#define TTL_OUTSIDE 52	/* a server's 64 after twelve routers */
+#define TTL_INSIDE 64  /* a client's own, one hop away */
+#define TTL_OUTSIDE 52 /* a server's 64 after twelve routers */
 
 static void put16(uint8_t *p, unsigned int v)
 {
@@ -269,12 +268,12 @@ const char *scn_send(struct scn *s, const struct scn_send *d)
 	p->step = d->step;
 	len = put_transport(f, d, p, transport, &sum_at);
 	put16(transport + sum_at, transport_sum(f, transport, len) ^ (o->bad_sum ? 0x5555 : 0));
-	p->frame = scn_alloc(s, LINK_MAX + 40 + len + ETHERNET_MIN);
+	p->frame = scn_alloc(s, LINK_MAX + 40 + len + SCN_ETHERNET_MIN);
 	link = scn_link_header(&s->link, p->side, f->version, len + (f->version == 4 ? 20 : 40), p->frame);
 	ip = put_ip(f, d, p, p->frame + link, len);
 	memcpy(p->frame + link + ip, transport, len);
 	p->len = (uint32_t)(link + ip + len);
-	if (s->link.kind == KD_LINK_ETHERNET && p->len < ETHERNET_MIN)
-		p->len = ETHERNET_MIN; /* the zeros behind it are padding */
-	return NULL;
+	if (s->link.kind == KD_LINK_ETHERNET && p->len < SCN_ETHERNET_MIN)
+		p->len = SCN_ETHERNET_MIN; /* the zeros behind it are padding */
+	return o->fragments.count != 0 ? scn_fragment(s, &o->fragments) : NULL;
 }

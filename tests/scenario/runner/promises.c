@@ -144,7 +144,7 @@ static void check_counters(struct run *r)
 			reasons[a->reason]++;
 	}
 	for (unsigned int i = 0; i < KD_FATE_COUNT; i++)
-		if (i != KD_HOLD && fates[i] != c->fates[i])
+		if (fates[i] != c->fates[i])
 			run_broken(r, "counters: fate %u happened %llu times, counted %llu", i,
 				(unsigned long long)fates[i], (unsigned long long)c->fates[i]);
 	for (unsigned int i = 0; i < KD_REASON_COUNT && reasons != NULL; i++)

@@ -47,6 +47,7 @@ void run_check_promises(struct run *r);
 struct wire {
 	const char *wrong; /* NULL = every length and checksum is right */
 	uint8_t version, proto, flags, ttl;
+	bool fragment;				   /* of IP: its payload is that of IP */
 	size_t link_len, payload_len, trailer_len; /* trailer: bytes behind the IP datagram */
 	const uint8_t *payload, *trailer;
 	uint8_t addr[2][16]; /* source, destination */

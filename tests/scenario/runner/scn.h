@@ -22,6 +22,8 @@
 #define SCN_TAGS 4
 #define SCN_CUTS 16
 #define SCN_SETS 8
+#define SCN_FRAGMENTS 64
+#define SCN_ETHERNET_MIN 60 /* without the frame check sequence */
 
 struct scn_error {
 	int line;
@@ -77,12 +79,21 @@ struct scn_flow {
 
 #define SCN_ANY (-1)
 
+/* A packet as IP fragments; count 0 = whole. Fragments are numbered from 1. */
+struct scn_fragments {
+	unsigned int count, nsend, nttl; /* nsend 0: all in order; nttl 0: all have the packet's */
+	uint8_t send[SCN_FRAGMENTS], ttl[SCN_FRAGMENTS];
+	bool has_id;
+	uint16_t id;
+};
+
 /* What an author may override; SCN_ANY or false: as tracked. */
 struct scn_options {
 	int flags, ttl, urg;
 	char seq_sign, ack_sign; /* 0 = as tracked, '=' = absolute, '+' or '-' = off the tracked one */
 	uint32_t seq, ack;
 	bool bad_sum, bad_sum_seen; /* wrong bytes; and the driver says so */
+	struct scn_fragments fragments;
 };
 
 struct scn_packet {
@@ -230,6 +241,10 @@ struct scn_send {
 	const struct scn_options *options;
 };
 const char *scn_send(struct scn *s, const struct scn_send *send);
+/* fragment.c: an option of a step. 1 = one of these, 0 = none, -1 = a wrong one. */
+int scn_fragment_option(struct scn_fragments *f, const char *word);
+/* Cuts the packet added last; its fragments take its place. */
+const char *scn_fragment(struct scn *s, const struct scn_fragments *f);
 /* The link header of a direction; returns its length. ip_len goes into lengths. At most 64 bytes. */
 size_t scn_link_header(
 	const struct scn_link *l, unsigned int from, unsigned int version, size_t ip_len, uint8_t *out);

@@ -69,7 +69,7 @@ static int parse_option(struct scn_options *o, const char *word)
 		o->bad_sum_seen = word[6] == '=';
 		return 1;
 	}
-	return 0;
+	return scn_fragment_option(&o->fragments, word);
 }
 
 static int flag_word(const char *word)

@@ -122,11 +122,19 @@ static const char *read_ip(struct wire *w, const uint8_t *ip, size_t len, size_t
 		total = 40 + get16(ip + 4);
 		w->proto = ip[6];
 		w->ttl = ip[7];
+		w->fragment = w->proto == 44;
 	} else {
 		header = (size_t)(ip[0] & 15) * 4;
 		total = get16(ip + 2);
 		w->proto = ip[9];
 		w->ttl = ip[8];
+		w->fragment = (get16(ip + 6) & 0x3fff) != 0;
+	}
+	if (w->fragment && w->version == 6) {
+		if (len < 48)
+			return "fragment header is cut";
+		w->proto = ip[40];
+		header = 48;
 	}
 	if ((w->version != 4 && w->version != 6) || header < 20 || total < header || total > len)
 		return "IP length or version is wrong";
@@ -136,6 +144,11 @@ static const char *read_ip(struct wire *w, const uint8_t *ip, size_t len, size_t
 	bytes = w->version == 4 ? 4 : 16;
 	memcpy(w->addr[0], ip + (w->version == 4 ? 12 : 8), bytes);
 	memcpy(w->addr[1], ip + (w->version == 4 ? 16 : 24), bytes);
+	if (w->fragment) {
+		w->payload = ip + header;
+		w->payload_len = total - header;
+		return NULL;
+	}
 	pseudo = add(w->proto + (uint32_t)(total - header), w->addr[0], bytes);
 	return read_transport(w, ip + header, total - header, add(pseudo, w->addr[1], bytes));
 }
