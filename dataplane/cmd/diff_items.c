@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "cmd/words.h"
+#include "rulebook/picked.h"
 #include "rulebook/place.h"
 #include "rulebook/when.h"
 
@@ -169,7 +170,7 @@ static const char *drawn_text(
 	for (unsigned int i = 0; side->query.sample != 0 && i < r->nnumbers && text != NULL; i++) {
 		const struct kd_book_number *n = &r->numbers[i];
 
-		if (n->text == NULL || !n->n.ranged)
+		if (n->text == NULL || !n->n.ranged || kd_picked_per_flow(r, n))
 			continue;
 		value = kd_words_drawn(side->view.arena, &side->query, base->draw, n);
 		if (value == NULL)

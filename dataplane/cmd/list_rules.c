@@ -15,6 +15,7 @@
 #include "engine/protocol.h"
 #include "report/json.h"
 #include "rulebook/bib.h"
+#include "rulebook/picked.h"
 #include "rulebook/when.h"
 
 #define NAMES_SHOWN 12
@@ -70,7 +71,8 @@ static void text_numbers(
 	const struct kd_list_view *v, const struct kd_book_rule *base, const struct kd_book_rule *r)
 {
 	for (unsigned int i = 0; sampled(v) && i < r->nnumbers; i++)
-		if (r->numbers[i].text != NULL && r->numbers[i].n.ranged)
+		if (r->numbers[i].text != NULL && r->numbers[i].n.ranged &&
+			!kd_picked_per_flow(r, &r->numbers[i]))
 			printf("  %-8s  %s %s of %s\n", "drawn", r->numbers[i].key,
 				said(kd_words_drawn(v->arena, v->query, base->draw, &r->numbers[i])),
 				r->numbers[i].text);
@@ -271,7 +273,7 @@ static void json_numbers(struct kd_json *j, const struct kd_list_view *v, const 
 			continue;
 		kd_json_open(j, r->numbers[i].key, '{');
 		kd_json_str(j, "text", r->numbers[i].text);
-		if (sampled(v))
+		if (sampled(v) && !kd_picked_per_flow(r, &r->numbers[i]))
 			kd_json_str(j, "drawn",
 				said(kd_words_drawn(v->arena, v->query, base->draw, &r->numbers[i])));
 		kd_json_close(j, '}');

@@ -21,8 +21,13 @@ bool kd_picked_counts(const struct kd_book_rule *body, const struct kd_book_numb
 {
 	if (strncmp(number->key, "miss", 4) == 0 && (number->key[4] == '\0' || number->key[4] == '.'))
 		return false;
-	return strncmp(number->key, "then.after.", 11) != 0 || body->then == NULL ||
-	       strstr(body->then, " after.per=flow") == NULL;
+	return !kd_picked_per_flow(body, number);
+}
+
+bool kd_picked_per_flow(const struct kd_book_rule *body, const struct kd_book_number *number)
+{
+	return strncmp(number->key, "then.after.", 11) == 0 && body->then != NULL &&
+	       strstr(body->then, " after.per=flow") != NULL;
 }
 
 static void add(struct list *l, const char *kind, const char *id, const char *aspect, const char *value)

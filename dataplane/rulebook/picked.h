@@ -30,5 +30,7 @@ int kd_drawn_list(const struct kd_picked *picked, struct kd_policy *policy);
 /* Whether a number of a rule is the box's own: not one of its misses, of which only the picked one counts,
  * and not one that each flow draws anew. */
 bool kd_picked_counts(const struct kd_book_rule *body, const struct kd_book_number *number);
+/* Drawn anew for each flow, so that a box has no value of it. */
+bool kd_picked_per_flow(const struct kd_book_rule *body, const struct kd_book_number *number);
 
 #endif
