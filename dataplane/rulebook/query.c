@@ -160,8 +160,12 @@ static void hint_of(
 	char *buf, size_t room, const char *text, size_t len, const char *const *ids, unsigned int n)
 {
 	size_t at = (size_t)snprintf(buf, room, n > 0 ? "known: " : "known: none yet"), all = 1;
-	char *typed = strndup(text, len), *words, *near = NULL;
+	char *typed = malloc(len + 1), *words, *near = NULL;
 
+	if (typed != NULL) {
+		memcpy(typed, text, len);
+		typed[len] = '\0';
+	}
 	for (unsigned int i = 0; i < n; i++) {
 		if (at + strlen(ids[i]) + 120 > room) {
 			at += (size_t)snprintf(buf + at, room - at, ", ...");
