@@ -11,6 +11,7 @@
 
 #include "cmd/table.h"
 #include "cmd/words.h"
+#include "engine/knob.h"
 #include "report/json.h"
 #include "rulebook/announced.h"
 #include "rulebook/bib.h"
@@ -46,11 +47,17 @@ static const char *evidence_text(const struct kd_list_view *v, const struct kd_e
 /* What there is to set. */
 static int knob_table(const struct kd_list_view *v)
 {
-	struct kd_table t = {.arena = v->arena, .heads = {"knob", "values", "meaning"}, .columns = 3};
+	struct kd_table t = {
+		.arena = v->arena, .heads = {"knob", "values", "default", "claim", "meaning"}, .columns = 5};
 	int rc = 0;
 
+	for (unsigned int i = 0; i < KD_KNOB_COUNT && rc == 0; i++)
+		rc = kd_table_row(
+			&t, (const char *[KD_TABLE_COLUMNS]){kd_knob_rows[i].name, kd_knob_rows[i].values,
+				    kd_knob_rows[i].deflt, kd_knob_rows[i].claim, kd_knob_rows[i].help});
 	for (const struct kd_announced *k = kd_announced_knobs; k->name != NULL && rc == 0; k++)
-		rc = kd_table_row(&t, (const char *[KD_TABLE_COLUMNS]){k->name, k->words, k->help});
+		rc = kd_table_row(
+			&t, (const char *[KD_TABLE_COLUMNS]){k->name, k->words, NULL, "pending", k->help});
 	return print(v, &t, rc);
 }
 

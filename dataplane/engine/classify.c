@@ -1,18 +1,27 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Which protocol a payload speaks: the parsers of the registry, in its order, the first match wins. A parser
- * that needs more gets no more here (stream.c says why); what it saw is the packet's reason. Protocols that
- * this box does not know are not tried.
+ * that needs more gets no more here (whether it does with a later packet is stream.c's); what it saw is the
+ * packet's reason. Protocols that this box does not know are not tried.
  */
 #include "engine/internal.h"
 
+static void how(struct kd_step *s, uint32_t len)
+{
+	s->app.how = (struct kd_how){.from = s->look_from,
+		.to = s->look_to < len ? s->look_to : len,
+		.join = (uint8_t)kd_knob(s, KD_KNOB_TLS_JOIN_RECORDS),
+		.room = s->e->room,
+		.room_len = s->e->room != NULL ? KD_ROOM_BYTES : 0};
+}
+
 void kd_classify(struct kd_step *s)
 {
-	const uint8_t *payload = s->pkt->data + s->view->payload_off;
 	unsigned int transport = kd_transport(s);
 	uint64_t speaks = s->e->policy->box.protocols;
 	uint16_t almost = 0;
 
+	s->wants_more = false;
 	for (unsigned int i = 0; i < KD_PROTOCOL_COUNT; i++) {
 		const struct kd_protocol *p = kd_protocols[i];
 		enum kd_parse got;
@@ -21,18 +30,25 @@ void kd_classify(struct kd_step *s)
 		if ((p->transports & transport) == 0 || (speaks >> i & 1) == 0)
 			continue;
 		s->app.why = 0;
+		s->app.alone = false;
+		s->app.leads = false;
 		s->app.scratch_len = 0;
 		for (unsigned int f = 0; f < KD_FIELDS_MAX; f++)
 			s->app.field[f] = (struct kd_app_field){.p = NULL};
-		len = s->view->payload_len < p->budget_bytes ? s->view->payload_len : p->budget_bytes;
-		got = p->parse(payload, len, &s->app);
+		len = s->look_len < p->budget_bytes ? s->look_len : p->budget_bytes;
+		how(s, len);
+		got = p->parse(s->look, len, &s->app);
 		if (got == KD_MATCH) {
 			s->app_index = (uint8_t)i;
+			if (s->flow->app != i + 1)
+				s->flow->open.knobs = 0; /* to be found again */
 			s->flow->app = i + 1;
 			s->reason = KD_REASON_PROTOCOL(i, s->app.why);
 			kd_record_app(s);
 			return;
 		}
+		if (got == KD_NEED_MORE && !s->app.alone && len < p->budget_bytes)
+			s->wants_more = true;
 		if (got == KD_NEED_MORE && almost == 0)
 			almost = s->view->payload_len < s->view->payload_wire_len
 					 ? KD_REASON_TRUNCATED_CAPTURE

@@ -38,8 +38,15 @@ static bool applies(const struct kd_step *s, struct kd_seen *seen, const struct 
 	return kd_match(s, seen, r->first_term) && is_present(s, r);
 }
 
+/* X-ST-5: a SYN of the side that did not open the flow, wherever it comes before the decision. */
+static bool is_lifted(struct kd_step *s)
+{
+	return (s->flow->open.track & KD_TRACK_REMOTE_SYN) != 0 &&
+	       kd_knob(s, KD_KNOB_FLOW_REMOTE_SYN) == KD_REMOTE_SYN_LIFTS;
+}
+
 /* Whether its mechanism finds here what it needs. */
-static bool can_act(const struct kd_step *s, const struct kd_rule *r)
+static bool can_act(struct kd_step *s, const struct kd_rule *r)
 {
 	const struct kd_mechanism *m;
 	unsigned int needs;
@@ -49,6 +56,8 @@ static bool can_act(const struct kd_step *s, const struct kd_rule *r)
 	m = kd_mechanisms[r->mechanism];
 	needs = m->needs != NULL ? m->needs(r->params) : 0;
 	if ((needs & KD_NEEDS_TCP) != 0 && s->key->proto != KD_PROTO_TCP)
+		return false;
+	if ((needs & KD_NEEDS_ROLES) != 0 && is_lifted(s))
 		return false;
 	return (needs & KD_NEEDS_DOWNSTREAM) == 0 || s->e->policy->box.sees != KD_SEES_UPSTREAM;
 }
@@ -78,6 +87,7 @@ static void pass(struct kd_step *s, uint16_t reason)
 {
 	s->reason = reason;
 	kd_flow_note(s->flow, reason);
+	kd_stream_forget(s->e, s->flow);
 	s->flow->flags |= KD_FLOW_DECIDED;
 }
 
@@ -93,6 +103,7 @@ static void take_hold(struct kd_step *s, uint16_t rule)
 	const struct kd_rule *r = &s->e->policy->rules[rule];
 	struct kd_flow *f = s->flow;
 
+	kd_stream_forget(s->e, f);
 	f->rule = rule;
 	f->flags |= KD_FLOW_DECIDED | KD_FLOW_ACTING;
 	f->held.until_ns = r->residual_ns != 0 ? s->now_ns + r->residual_ns : 0;
@@ -132,13 +143,14 @@ static bool opens_nothing(struct kd_step *s, uint16_t rule)
 static void could_not(struct kd_step *s, uint16_t rule)
 {
 	struct kd_flow *f = s->flow;
+	uint16_t why = is_lifted(s) ? KD_REASON_FLOW_ROLE_LIFTED : KD_REASON_DECIDE_COULD_NOT_ACT;
 
 	if ((f->open.said & KD_SAID_COULD_NOT_ACT) != 0)
 		return;
 	f->open.said |= KD_SAID_COULD_NOT_ACT;
 	arm(f, rule);
-	kd_flow_note(f, KD_REASON_DECIDE_COULD_NOT_ACT);
-	kd_record_verdict(s, rule, KD_REASON_DECIDE_COULD_NOT_ACT);
+	kd_flow_note(f, why);
+	kd_record_verdict(s, rule, why);
 }
 
 /* A rule has matched: true when that settles the flow's fate. */
@@ -252,10 +264,12 @@ static __attribute__((noinline)) void observe(struct kd_step *s, struct kd_seen 
 }
 
 /* Why a flow passes that no rule took. */
-static uint16_t let_through(const struct kd_flow *f, uint16_t otherwise)
+static uint16_t let_through(struct kd_step *s, uint16_t otherwise)
 {
+	const struct kd_flow *f = s->flow;
+
 	if ((f->open.said & KD_SAID_COULD_NOT_ACT) != 0)
-		return KD_REASON_DECIDE_COULD_NOT_ACT;
+		return is_lifted(s) ? KD_REASON_FLOW_ROLE_LIFTED : KD_REASON_DECIDE_COULD_NOT_ACT;
 	return f->open.closed != 0 ? KD_REASON_DECIDE_ALLOWED : otherwise;
 }
 
@@ -283,6 +297,13 @@ static bool may_fall_back(const struct kd_step *s)
 	return looked_at >= s->e->policy->settings.fallback_pkts;
 }
 
+/* X-THR-2021: what looks like TLS or a proxy's HTTP keeps the box of 2021 looking, a listed hello may follow.
+ */
+static bool looks_on(struct kd_step *s)
+{
+	return s->app.leads && kd_knob(s, KD_KNOB_TLS_PARSER_2021) == KD_PARSER_2021_ON;
+}
+
 void kd_decide(struct kd_step *s)
 {
 	struct kd_flow *f = s->flow;
@@ -298,10 +319,14 @@ void kd_decide(struct kd_step *s)
 		return;
 	if (is_open(s, KD_PHASE_DEFAULT) && !is_incomplete(s) && ask(s, &seen, KD_PHASE_DEFAULT))
 		return;
-	if (s->app_index != KD_APP_NONE)
-		pass(s, let_through(f, KD_REASON_DECIDE_NO_RULE));
-	else
+	if (s->app_index != KD_APP_NONE && looks_on(s)) {
+		s->reason = let_through(s, KD_REASON_DECIDE_NO_RULE);
+		kd_flow_note(f, s->reason);
+	} else if (s->app_index != KD_APP_NONE) {
+		pass(s, let_through(s, KD_REASON_DECIDE_NO_RULE));
+	} else {
 		kd_flow_note_nearest(f, s->reason);
+	}
 }
 
 bool kd_decide_opening(struct kd_step *s)
@@ -322,7 +347,7 @@ bool kd_decide_opening(struct kd_step *s)
 			return false;
 	}
 	if (!more)
-		pass(s, let_through(s->flow, KD_REASON_FLOW_OTHER_PROTOCOL));
+		pass(s, let_through(s, KD_REASON_FLOW_OTHER_PROTOCOL));
 	return more;
 }
 
@@ -330,6 +355,9 @@ void kd_decide_spent(struct kd_step *s)
 {
 	struct kd_seen seen;
 
+	/* Recognised, and only looked on at: fallback is for what is not. */
+	if (s->flow->app != 0)
+		return;
 	kd_seen_start(&seen, true);
 	if (!ask(s, &seen, KD_PHASE_FALLBACK))
 		ask(s, &seen, KD_PHASE_DEFAULT);

@@ -53,6 +53,7 @@ static __attribute__((noinline)) void inspect(struct kd_step *s)
 	case KD_OFFER_PAYLOAD:
 		kd_classify(s);
 		kd_decide(s);
+		kd_stream_settle(s);
 		break;
 	case KD_OFFER_SPENT:
 		kd_decide_spent(s);

@@ -92,15 +92,16 @@ struct kd_engine_config {
 	bool flow_ids; /* put flow ids into actions (drivers that tell stories; costs a hash a packet) */
 	uint32_t flows4_max; /* IPv4 flows that always find a place */
 	uint32_t flows6_max;
-	uint32_t events_max; /* ring, rounded up to a power of two */
-	uint32_t counts_max; /* tallies at once of a policy that counts; nothing otherwise */
-	uint32_t held_max;   /* packets at once, at most KD_HELD_MAX; as many packets in fragments */
+	uint32_t events_max;  /* ring, rounded up to a power of two */
+	uint32_t counts_max;  /* tallies at once of a policy that counts; nothing otherwise */
+	uint32_t held_max;    /* packets at once, at most KD_HELD_MAX; as many packets in fragments */
+	uint32_t gathers_max; /* sides of flows put together at once, if a knob asks for it */
 };
 
 #define KD_ENGINE_CONFIG_DEFAULT                                                                             \
 	{                                                                                                    \
 		.seed = 1, .flows4_max = 1u << 16, .flows6_max = 1u << 14, .events_max = 4096,               \
-		.counts_max = 1u << 12, .held_max = KD_HELD_MAX                                              \
+		.counts_max = 1u << 12, .held_max = KD_HELD_MAX, .gathers_max = 1u << 10                     \
 	}
 
 /* Everything counted. in = fates[EMIT + REWRITE + DROP] + held + consumed; the reasons of each fate add up to
@@ -117,7 +118,9 @@ struct kd_counters {
 	uint64_t flows_new, flows_ended, flows_live;
 	uint64_t untracked; /* packets whose flow found no room: judged one by one */
 	uint64_t events_lost;
-	uint64_t counts_full; /* packets that a `count` found no room for: it was false for them */
+	uint64_t
+		knob_sets_full; /* flows that got every knob's default, for there was no room for their set */
+	uint64_t counts_full;	/* packets that a `count` found no room for: it was false for them */
 };
 
 /* -EINVAL: a size of 0 or over the limits; -ENOMEM. On failure *ret is untouched. */

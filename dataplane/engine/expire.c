@@ -37,6 +37,8 @@ static uint64_t dies_ns(const struct kd_engine *e, const struct kd_flow *f)
 void kd_flow_end(
 	struct kd_engine *e, struct kd_flow *f, uint16_t why, uint64_t time_ns, uint64_t number, uint32_t n)
 {
+	if ((f->flags & KD_FLOW_DECIDED) == 0)
+		kd_stream_forget(e, f);
 	kd_record_flow(e, f, why, time_ns, number, n);
 	kd_flow_remove(&e->table, f);
 	e->count.flows_ended++;
@@ -79,6 +81,8 @@ static void open_flow(struct kd_step *s)
 	f->opened = s->pkt->side;
 	f->reason = KD_REASON_FLOW_NO_PAYLOAD;
 	f->nonce = s->view->seq;
+	if (f->proto == KD_PROTO_TCP && (s->view->tcp_flags & KD_TCP_SYN) != 0)
+		f->open.track = KD_TRACK_SYN;
 	if (f->proto == KD_PROTO_UDP)
 		f->nonce = (uint32_t)kd_hash_bytes(
 			payload, s->view->payload_len < 64 ? s->view->payload_len : 64);
@@ -132,6 +136,9 @@ static void note(struct kd_step *s)
 		f->bytes_outside = add_bytes(f->bytes_outside, s->pkt->wire_len);
 	if (f->proto == KD_PROTO_TCP && (s->view->tcp_flags & (KD_TCP_FIN | KD_TCP_RST)) != 0)
 		f->flags |= KD_FLOW_CLOSED;
+	if (f->proto == KD_PROTO_TCP && s->pkt->side != f->opened && (f->flags & KD_FLOW_DECIDED) == 0 &&
+		(s->view->tcp_flags & (KD_TCP_SYN | KD_TCP_ACK | KD_TCP_RST)) == KD_TCP_SYN)
+		f->open.track |= KD_TRACK_REMOTE_SYN;
 }
 
 /* A residual that has ended lets go of the flow, which is looked at anew from this packet on: what an allow

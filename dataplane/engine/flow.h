@@ -28,6 +28,13 @@
 #define KD_SAID_COULD_NOT_ACT 0x01
 #define KD_SAID_PENDING 0x02
 
+/* struct kd_flow.open.track */
+#define KD_TRACK_GATHERS(side) (0x01u << (side)) /* bytes of that side are put together */
+#define KD_TRACK_STARTED(side) (0x04u << (side)) /* what that side began with was read and was nothing */
+#define KD_TRACK_SYN 0x10			 /* a SYN opened it: nonce is its number */
+#define KD_TRACK_KNOWN(side) (0x40u << (side))	 /* that side said something known */
+#define KD_TRACK_REMOTE_SYN 0x20		 /* the other side sent a SYN of its own */
+
 struct kd_flow {
 	uint32_t addr[2]; /* by enum kd_side; IPv4, or folds of kd_flow6.addr */
 	uint16_t port[2];
@@ -49,6 +56,8 @@ struct kd_flow {
 			uint16_t looked_at[2]; /* payload packets inspected, by side */
 			uint8_t closed;	       /* bit per enum kd_phase that an allow has closed */
 			uint8_t said;	       /* KD_SAID_* */
+			uint8_t knobs;	       /* set of knobs; 0 = not resolved yet */
+			uint8_t track;	       /* KD_TRACK_* */
 			uint64_t seen;	       /* bit per rule that matched and that somebody asks for */
 		} open;			       /* gone once a rule has hold of the flow */
 		struct {

@@ -9,7 +9,9 @@
 #include "engine/engine.h"
 #include "engine/flow.h"
 #include "engine/frag.h"
+#include "engine/gather.h"
 #include "engine/guard.h"
+#include "engine/knob.h"
 #include "engine/protocol.h"
 #include "engine/ring.h"
 #include "engine/tally.h"
@@ -20,6 +22,9 @@
 
 /* Flow times are 62 bits of nanoseconds since 1970. */
 #define KD_TIME_MAX_NS ((1ull << 62) - 1)
+
+/* Room in which parsers put pieces together: a handshake message of one record at most. */
+#define KD_ROOM_BYTES 16384
 
 /* Injected frames of one call: bytes each, and how many; two for each packet of the largest burst (RST to
  * both). */
@@ -50,6 +55,9 @@ struct kd_engine {
 	} finish; /* where kd_engine_finish goes on */
 
 	struct kd_frag frag;
+	struct kd_knob_table knobs;
+	struct kd_gathers gathers;	 /* empty unless a knob asks for it */
+	uint8_t *room;			 /* for parsers; NULL unless a knob asks for it */
 	struct kd_tally tally;		 /* empty unless the policy counts */
 	uint8_t told_from;		 /* first bit of a flow's `seen` that no rule asks for */
 	uint64_t *wants;		 /* of each rule: see kd_match_wants */
@@ -84,7 +92,12 @@ struct kd_step {
 	uint16_t rule;	 /* what decide found */
 	uint16_t reason; /* why it goes where it goes */
 	uint8_t fate;
-	uint8_t app_index; /* KD_APP_NONE = not recognised in this packet */
+	uint8_t app_index;		       /* KD_APP_NONE = not recognised in this packet */
+	bool gathers;			       /* this side's segments are put together */
+	bool wants_more;		       /* some parser waits for more of the same bytes */
+	uint32_t seq;			       /* of the first payload byte; set when gathers is */
+	uint32_t look_len, look_from, look_to; /* bytes at look; of them, those of this packet */
+	const uint8_t *look;		       /* what parsers see */
 	struct kd_app app;
 };
 
@@ -118,8 +131,21 @@ enum kd_offer {
 	KD_OFFER_SPENT,	  /* the first of its side that is not inspected any more */
 };
 
+/* knob.c: finds the flow's set of knobs. */
+void kd_knobs_resolve(struct kd_step *s);
+/* What the box does about that with the flow in hand, which nothing has hold of. */
+static inline unsigned int kd_knob(struct kd_step *s, enum kd_knob_index knob)
+{
+	if (s->flow->open.knobs == 0)
+		kd_knobs_resolve(s);
+	return s->e->knobs.set[s->flow->open.knobs].value[knob];
+}
+
 /* stream.c */
 enum kd_offer kd_stream_offer(struct kd_step *s);
+void kd_stream_settle(struct kd_step *s);
+/* Gives back what is gathered for a flow that nothing has hold of; before its state becomes a rule's. */
+void kd_stream_forget(struct kd_engine *e, struct kd_flow *f);
 /* classify.c: which protocol it is; sets s->app, s->app_index, s->reason. */
 void kd_classify(struct kd_step *s);
 /* match.c: whether the program that begins at `term` says yes. */

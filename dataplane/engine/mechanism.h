@@ -56,6 +56,7 @@ struct kd_act {
 /* What a rule's settings ask of its place before it can act; if it is not there, `else` is tried. */
 #define KD_NEEDS_DOWNSTREAM 0x1 /* to see, or to edit, what comes back from the outside */
 #define KD_NEEDS_TCP 0x2
+#define KD_NEEDS_ROLES 0x4 /* to know which end is the client */
 
 struct kd_mechanism {
 	const char *name;

@@ -7,6 +7,7 @@
 #ifndef KD_PROTOCOL_H
 #define KD_PROTOCOL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -35,7 +36,7 @@ struct kd_field_spec {
 		*words; /* HEX16: "1.2=0x0303|1.3=0x0304", what rules may write for a number; NULL = none */
 };
 
-/* What a parser found. Slices lie in the payload or in scratch. */
+/* What a parser found. Slices lie in the payload, in scratch or in how.room. */
 struct kd_app_field {
 	const uint8_t *p; /* NULL = absent */
 	uint16_t len;
@@ -44,10 +45,22 @@ struct kd_app_field {
 
 #define KD_APP_SCRATCH 128
 
+/* How the bytes came, and what the box makes of what is ambiguous in them; the engine sets it before each
+ * parse, and a parser may leave it alone. All zero: one segment by itself, nothing joined. */
+struct kd_how {
+	uint32_t from, to; /* of the bytes, those that came with the segment in hand */
+	uint8_t join;	   /* enum kd_join: of TLS records */
+	uint8_t *room;	   /* where pieces may be put together; good until the next parse. NULL = none */
+	size_t room_len;
+};
+
 struct kd_app {
+	struct kd_how how;
 	struct kd_app_field field[KD_FIELDS_MAX];
-	uint8_t why;	      /* index into the protocol's reasons: what it saw, also when need more or no */
-	uint16_t scratch_len; /* bytes of scratch in use */
+	bool alone;  /* need more: but no more of these bytes, what may come is looked at by itself */
+	bool leads;  /* a match: on the same flow what is wanted may follow, as behind a proxy's request */
+	uint8_t why; /* index into the protocol's reasons: what it saw, also when need more or no */
+	uint16_t scratch_len;		 /* bytes of scratch in use */
 	uint8_t scratch[KD_APP_SCRATCH]; /* for lists that do not lie in one piece */
 };
 

@@ -53,9 +53,14 @@
 	X(FLOW_DONE, "flow.done", "the rule acted earlier on this flow and has no more to do with it")       \
 	X(FLOW_NO_PAYLOAD, "flow.no_payload", "no payload yet; nothing to inspect")                          \
 	X(FLOW_OTHER_PROTOCOL, "flow.other_protocol", "not TCP or UDP, and no rule took its first packet")   \
+	X(FLOW_ROLE_LIFTED, "flow.role_lifted",                                                              \
+		"a rule matches, but a SYN of the other side has taken the roles away that it goes by")      \
 	X(FLOW_IDLE, "flow.idle", "the flow was idle past its time")                                         \
 	X(FLOW_REOPENED, "flow.reopened", "a new SYN took the 4-tuple over")                                 \
 	X(FLOW_FINISHED, "flow.end_of_run", "the run ended while the flow was live")                         \
+	X(STREAM_WAITS, "stream.waits", "behind a gap in what is put together; the box waits for the rest")  \
+	X(STREAM_NOTHING_NEW, "stream.nothing_new", "holds nothing that was not seen before")                \
+	X(STREAM_NO_ROOM, "stream.no_room", "no room to put it together with others; inspected by itself")   \
 	X(CLASSIFY_UNKNOWN, "classify.unknown", "no protocol recognises this payload; more is looked at")    \
 	X(CLASSIFY_BUDGET, "classify.budget_spent",                                                          \
 		"nothing recognised within the inspection budget; given up")                                 \

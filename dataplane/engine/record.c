@@ -64,7 +64,9 @@ static void copy_fields(struct kd_event *ev, const struct kd_step *s)
 		memcpy(ev->text + ev->text_len, from->p, from->len);
 		ev->text_len = (uint16_t)(ev->text_len + from->len);
 	}
-	if (p->has_name && s->app.field[0].p != NULL)
+	/* What was put together lies elsewhere, and has no place in this packet's frame. */
+	if (p->has_name && s->app.field[0].p >= s->pkt->data &&
+		s->app.field[0].p < s->pkt->data + s->pkt->len)
 		ev->name_at = (uint16_t)(s->app.field[0].p - s->pkt->data);
 }
 

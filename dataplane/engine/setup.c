@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define EVENTS_LIMIT (1u << 24)
+#define DEPTH_LIMIT (1u << 16)
 
 /* Observe rules that no `already` asks for remember what they told behind those that one does. */
 static uint8_t bits_asked_for(const struct kd_policy *p)
@@ -52,6 +53,20 @@ static uint16_t budget_of(const struct kd_settings *s)
 	return s->inspect_pkts < UINT16_MAX - 1 ? (uint16_t)s->inspect_pkts : UINT16_MAX - 1;
 }
 
+/* Some flow may get another value of the knob than its first, which is off. */
+static bool is_on(const struct kd_policy *p, enum kd_knob_index knob)
+{
+	for (uint32_t i = 0; i < p->nknobs; i++)
+		if (p->knobs[i].index == knob && p->knobs[i].value_index != 0)
+			return true;
+	return false;
+}
+
+static uint32_t depth_of(const struct kd_settings *s)
+{
+	return s->stream_depth < DEPTH_LIMIT ? (uint32_t)s->stream_depth : DEPTH_LIMIT;
+}
+
 static int ring_init(struct kd_ring *r, uint32_t events_max)
 {
 	uint32_t size = 16;
@@ -82,6 +97,7 @@ int kd_engine_new(struct kd_engine **ret, const struct kd_engine_config *config)
 	e->flow_ids = config->flow_ids;
 	e->told_from = bits_asked_for(config->policy);
 	e->phases = phases_of(config->policy);
+	kd_knob_table_reset(&e->knobs);
 	err = find_wants(e);
 	if (err < 0)
 		goto fail;
@@ -103,6 +119,16 @@ int kd_engine_new(struct kd_engine **ret, const struct kd_engine_config *config)
 		err = kd_tally_init(&e->tally, config->counts_max);
 	if (err < 0)
 		goto fail;
+	if (is_on(e->policy, KD_KNOB_TCP_REASSEMBLE))
+		err = kd_gathers_init(&e->gathers, config->gathers_max, depth_of(&e->policy->settings));
+	if (err < 0)
+		goto fail;
+	if (is_on(e->policy, KD_KNOB_TLS_JOIN_RECORDS)) {
+		e->room = malloc(KD_ROOM_BYTES);
+		err = e->room != NULL ? 0 : -ENOMEM;
+	}
+	if (err < 0)
+		goto fail;
 	e->inject = calloc(KD_INJECT_SLOTS, sizeof(*e->inject));
 	err = e->inject != NULL ? 0 : -ENOMEM;
 	if (err < 0)
@@ -122,6 +148,8 @@ void kd_engine_free(struct kd_engine *e)
 	free(e->wants);
 	kd_frag_free(&e->frag);
 	kd_tally_free(&e->tally);
+	kd_gathers_free(&e->gathers);
+	free(e->room);
 	kd_scratch_free(e->scratch);
 	free(e->ring.slot);
 	kd_flow_table_free(&e->table);
@@ -133,6 +161,8 @@ void kd_engine_reset(struct kd_engine *e)
 	kd_flow_table_reset(&e->table);
 	kd_frag_reset(&e->frag);
 	kd_tally_reset(&e->tally);
+	kd_gathers_reset(&e->gathers);
+	kd_knob_table_reset(&e->knobs);
 	memset(&e->count, 0, sizeof(e->count));
 	memset(&e->sweep, 0, sizeof(e->sweep));
 	atomic_store(&e->ring.head, 0);

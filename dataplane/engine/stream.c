@@ -1,31 +1,269 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Which payload the box looks at. In 2021 and 2022 it puts nothing together: each segment is inspected alone,
- * so a hello in two segments is never seen whole (X-SEG-1). It looks at the first inspect.packets payload
- * packets of each side, whatever they are, and then gives the flow up. X-THR-2021 is finer: once the first
- * packet looks like TLS, a proxy's HTTP or SOCKS it looks at 15-20 more, and a first packet of 101 or more
- * unknown bytes clears the flow. That, and looking on behind a clean hello, is not modelled yet.
+ * Which payload the box looks at, and whether it puts segments together. With tcp.reassemble = off each
+ * segment is inspected alone, so a hello in two segments is never seen whole (X-SEG-1). With in-order and
+ * any-order a side is gathered from its first payload byte for as long as a parser asks for more; parsers see
+ * what is gathered, terms about the packet still see the packet. In order, the box waits at a gap for a
+ * retransmission that the receiver never asks for; that it does is assumed (X-SEG-3 speaks of order only).
+ *
+ * It looks at the first inspect.packets payload packets of each side, whatever they are, and then gives the
+ * flow up. With tls.parser_2021 (X-THR-2021) it looks at inspect.later_packets behind the first; but a
+ * payload of inspect.give_up_bytes that is nothing known, before anything known came, ends the look at that
+ * side.
  */
 #include "engine/internal.h"
+
+/* The flow of a side, as its gathering is called. Flows do not move while they live. */
+static uint64_t owner(const struct kd_flow *f, unsigned int side)
+{
+	return (uint64_t)(uintptr_t)f | side;
+}
+
+static void give_back(struct kd_engine *e, struct kd_flow *f, unsigned int side)
+{
+	if ((f->open.track & KD_TRACK_GATHERS(side)) == 0)
+		return;
+	f->open.track &= (uint8_t)~KD_TRACK_GATHERS(side);
+	kd_gather_give(&e->gathers, kd_gather_find(&e->gathers, owner(f, side)));
+}
+
+/* What a side was gathered into is let go; its next segment is a new start. */
+static void start_anew(struct kd_engine *e, struct kd_flow *f, unsigned int side)
+{
+	give_back(e, f, side);
+	f->open.track |= (uint8_t)KD_TRACK_STARTED(side);
+}
+
+static bool is_over(const struct kd_engine *e, const struct kd_gather *g)
+{
+	return e->now_ns - g->since_ns >= e->policy->settings.stream_timeout_ns;
+}
+
+/* A gathering past its time is over whether or not anybody came by before. */
+static struct kd_gather *gathering(struct kd_step *s)
+{
+	struct kd_gather *g;
+
+	if ((s->flow->open.track & KD_TRACK_GATHERS(s->pkt->side)) == 0)
+		return NULL;
+	g = kd_gather_find(&s->e->gathers, owner(s->flow, s->pkt->side));
+	if (!is_over(s->e, g))
+		return g;
+	start_anew(s->e, s->flow, s->pkt->side);
+	return NULL;
+}
+
+void kd_stream_forget(struct kd_engine *e, struct kd_flow *f)
+{
+	give_back(e, f, KD_INSIDE);
+	give_back(e, f, KD_OUTSIDE);
+}
+
+static struct kd_flow *flow_of(const struct kd_gather *g)
+{
+	return (struct kd_flow *)(uintptr_t)(g->owner & ~1ull);
+}
+
+static struct kd_gather_how how(struct kd_step *s)
+{
+	return (struct kd_gather_how){
+		.any_order = kd_knob(s, KD_KNOB_TCP_REASSEMBLE) == KD_REASSEMBLE_ANY_ORDER,
+		.last = kd_knob(s, KD_KNOB_TCP_OVERLAP) == KD_OVERLAP_LAST};
+}
+
+static void look_at(struct kd_step *s, const uint8_t *bytes, uint32_t len, uint32_t from, uint32_t to)
+{
+	s->look = bytes;
+	s->look_len = len;
+	s->look_from = from;
+	s->look_to = to;
+}
+
+static enum kd_offer alone(struct kd_step *s)
+{
+	look_at(s, s->pkt->data + s->view->payload_off, s->view->payload_len, 0, s->view->payload_len);
+	return KD_OFFER_PAYLOAD;
+}
+
+static enum kd_offer nothing(struct kd_step *s, uint16_t reason)
+{
+	s->reason = reason;
+	kd_flow_note_nearest(s->flow, reason);
+	return KD_OFFER_NOTHING;
+}
+
+/* Where a side begins: behind the SYN that opened the flow, else with the first payload seen of it. */
+static uint32_t start_of(const struct kd_step *s)
+{
+	const struct kd_flow *f = s->flow;
+
+	if ((f->open.track & KD_TRACK_SYN) != 0 && s->pkt->side == f->opened &&
+		(f->open.track & KD_TRACK_STARTED(s->pkt->side)) == 0)
+		return f->nonce + 1;
+	return s->seq;
+}
+
+static enum kd_offer gathered(struct kd_step *s, const struct kd_gather *g, enum kd_gathered got)
+{
+	int32_t from = (int32_t)(s->seq - g->base);
+	uint32_t len = kd_gather_len(g), to = (uint32_t)(from + (int32_t)s->view->payload_len);
+
+	switch (got) {
+	case KD_GATHERED_GREW:
+		look_at(s, kd_gather_bytes(&s->e->gathers, g), len, from > 0 ? (uint32_t)from : 0,
+			to < len ? to : len);
+		return KD_OFFER_PAYLOAD;
+	case KD_GATHERED_WAITS:
+		return nothing(s, KD_REASON_STREAM_WAITS);
+	case KD_GATHERED_PAST:
+		s->gathers = false;
+		return alone(s);
+	default:
+		return nothing(s, KD_REASON_STREAM_NOTHING_NEW);
+	}
+}
+
+/* A gathering for this side; NULL: no room, and the packet says so. */
+static struct kd_gather *begin(struct kd_step *s, uint32_t base)
+{
+	struct kd_gather *g = kd_gather_oldest(&s->e->gathers);
+
+	/* One that is over makes room for one that begins, so the pool holds only what is alive. */
+	if (g != NULL && is_over(s->e, g))
+		start_anew(s->e, flow_of(g), (unsigned int)(g->owner & 1));
+	g = kd_gather_take(&s->e->gathers, owner(s->flow, s->pkt->side), base, s->e->now_ns);
+	if (g != NULL)
+		s->flow->open.track |= (uint8_t)KD_TRACK_GATHERS(s->pkt->side);
+	return g;
+}
+
+static __attribute__((noinline)) enum kd_offer gather(struct kd_step *s)
+{
+	const uint8_t *payload = s->pkt->data + s->view->payload_off;
+	struct kd_gather *g = gathering(s);
+	uint32_t base;
+
+	s->gathers = true;
+	s->seq = s->view->seq + ((s->view->tcp_flags & KD_TCP_SYN) != 0);
+	base = g != NULL ? g->base : start_of(s);
+	if (g == NULL && s->seq == base)
+		return alone(s); /* as most hellos come: whole, so that nothing is copied */
+	if (g == NULL && (int32_t)(s->seq - base) > 0 &&
+		(!how(s).any_order || s->seq - base >= s->e->gathers.depth))
+		return nothing(s, KD_REASON_STREAM_WAITS);
+	if (g == NULL && (int32_t)(s->seq + s->view->payload_len - base) <= 0) {
+		s->gathers = false;
+		return alone(s);
+	}
+	if (g == NULL)
+		g = begin(s, base);
+	if (g == NULL)
+		return alone(s);
+	return gathered(
+		s, g, kd_gather_add(&s->e->gathers, g, how(s), s->seq, payload, s->view->payload_len));
+}
+
+/* SOCKS 4 and 5, RFC 1928: what opens a connection to a proxy. */
+static bool is_socks(const uint8_t *p, uint32_t len)
+{
+	return len >= 3 && ((p[0] == 5 && p[1] + 2u == len) || (p[0] == 4 && (p[1] == 1 || p[1] == 2)));
+}
+
+/* Payload packets of this side that are looked at. */
+static uint32_t budget(struct kd_step *s)
+{
+	uint64_t more = s->e->policy->settings.later_pkts;
+
+	if (s->key->proto != KD_PROTO_TCP || kd_knob(s, KD_KNOB_TLS_PARSER_2021) != KD_PARSER_2021_ON)
+		return s->e->budget;
+	return more < UINT16_MAX - 2 ? (uint32_t)more + 1 : UINT16_MAX - 1;
+}
+
+/* X-THR-2021: a first packet that looks like nothing known and is long ends the look; one that looks like
+ * TLS, a proxy's HTTP or SOCKS, or is short, does not. */
+static void give_up_or_not(struct kd_step *s)
+{
+	struct kd_flow *f = s->flow;
+	unsigned int side = s->pkt->side;
+
+	if (s->key->proto != KD_PROTO_TCP || kd_knob(s, KD_KNOB_TLS_PARSER_2021) != KD_PARSER_2021_ON ||
+		(f->open.track & KD_TRACK_KNOWN(side)) != 0)
+		return;
+	if (s->app_index != KD_APP_NONE || s->reason != KD_REASON_CLASSIFY_UNKNOWN ||
+		is_socks(s->look, s->look_len))
+		f->open.track |= (uint8_t)KD_TRACK_KNOWN(side);
+	else if (s->view->payload_wire_len >= s->e->policy->settings.give_up_bytes)
+		f->open.looked_at[side] = (uint16_t)budget(s);
+}
+
+/* What the parsers made of it: more is gathered, or the next segment is a new start. */
+void kd_stream_settle(struct kd_step *s)
+{
+	struct kd_flow *f = s->flow;
+	unsigned int side = s->pkt->side;
+	struct kd_gather *g;
+
+	if ((f->flags & KD_FLOW_DECIDED) == 0)
+		give_up_or_not(s);
+	if (!s->gathers || (f->flags & KD_FLOW_DECIDED) != 0)
+		return;
+	if (!s->wants_more) {
+		start_anew(s->e, f, side);
+		return;
+	}
+	g = gathering(s);
+	if (g == NULL) {
+		g = begin(s, start_of(s));
+		if (g != NULL)
+			kd_gather_add(&s->e->gathers, g, how(s), s->seq, s->pkt->data + s->view->payload_off,
+				s->view->payload_len);
+	}
+	if (g == NULL) {
+		s->reason = KD_REASON_STREAM_NO_ROOM;
+	} else if (kd_gather_len(g) == s->e->gathers.depth) {
+		start_anew(s->e, f, side);
+		s->reason = KD_REASON_CLASSIFY_BYTES;
+	} else {
+		return;
+	}
+	kd_flow_note(f, s->reason);
+}
+
+/* A flow that found no place has none to gather for either, nor has a packet that the capture cut. */
+static inline bool may_gather(struct kd_step *s)
+{
+	return s->e->gathers.max != 0 && s->key->proto == KD_PROTO_TCP && s->flow != &s->e->untracked.flow &&
+	       s->view->payload_len == s->view->payload_wire_len &&
+	       kd_knob(s, KD_KNOB_TCP_REASSEMBLE) != KD_REASSEMBLE_OFF;
+}
 
 enum kd_offer kd_stream_offer(struct kd_step *s)
 {
 	struct kd_flow *f = s->flow;
 	uint16_t *looked_at = &f->open.looked_at[s->pkt->side];
+	uint32_t most;
 
+	s->gathers = false;
 	if (s->view->payload_len == 0) {
 		s->reason = s->view->payload_wire_len != 0 ? KD_REASON_TRUNCATED_CAPTURE
 							   : KD_REASON_FLOW_NO_PAYLOAD;
 		return KD_OFFER_NOTHING;
 	}
-	if (*looked_at >= s->e->budget) {
+	most = budget(s);
+	if (*looked_at >= most) {
 		s->reason = KD_REASON_CLASSIFY_BUDGET;
 		kd_flow_note_nearest(f, s->reason);
-		if (*looked_at > s->e->budget)
+		if (*looked_at > most)
 			return KD_OFFER_NOTHING;
 		++*looked_at;
+		give_back(s->e, f, s->pkt->side);
 		return KD_OFFER_SPENT;
 	}
 	++*looked_at;
-	return KD_OFFER_PAYLOAD;
+	if (may_gather(s))
+		return gather(s);
+	/* Behind a packet that the capture cut nothing can be put together. */
+	if (s->view->payload_len != s->view->payload_wire_len)
+		start_anew(s->e, f, s->pkt->side);
+	return alone(s);
 }

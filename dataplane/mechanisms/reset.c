@@ -106,12 +106,13 @@ static void act(struct kd_act *a)
 		inject(a, p);
 }
 
-/* An answer can only be edited where answers come by. */
+/* An answer can only be edited where answers come by, and by who knows which end answers: SNI-I is lifted
+ * where the roles are (X-ST-5), what just drops is not (X-SNI-IV backs it up). */
 static unsigned int needs(const void *params)
 {
 	const struct params *p = params;
 
-	return KD_NEEDS_TCP |
+	return KD_NEEDS_TCP | KD_NEEDS_ROLES |
 	       (p->form == FORM_REWRITE && p->direction == DIRECTION_TO_INSIDE ? KD_NEEDS_DOWNSTREAM : 0);
 }
 

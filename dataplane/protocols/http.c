@@ -43,6 +43,11 @@ static void set_text(struct kd_app_field *f, struct slice s)
 	f->len = s.len;
 }
 
+static bool is(struct slice s, const char *word)
+{
+	return s.len == strlen(word) && memcmp(s.p, word, s.len) == 0;
+}
+
 static enum kd_parse match(struct kd_app *app, const struct request *r, struct slice host)
 {
 	set_text(&app->field[FIELD_HOST], host);
@@ -51,6 +56,7 @@ static enum kd_parse match(struct kd_app *app, const struct request *r, struct s
 	app->field[FIELD_VERSION].p = r->version;
 	app->field[FIELD_VERSION].len = 3;
 	app->field[FIELD_VERSION].num = 0x0100u | (r->version[2] == '1');
+	app->leads = is(r->method, "CONNECT");
 	app->why = host.len > 0 ? WHY_REQUEST : WHY_NO_HOST;
 	return KD_MATCH;
 }
@@ -58,11 +64,6 @@ static enum kd_parse match(struct kd_app *app, const struct request *r, struct s
 static struct slice since(const uint8_t *start, const uint8_t *end)
 {
 	return (struct slice){start, (uint16_t)(end - start)};
-}
-
-static bool is(struct slice s, const char *word)
-{
-	return s.len == strlen(word) && memcmp(s.p, word, s.len) == 0;
 }
 
 /* RFC 9110 9.3, and PATCH of RFC 5789. */

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Decides whether a TCP payload starts with one whole TLS ClientHello in one record, and reads its name. What
+ * Decides whether a TCP payload starts with one whole TLS ClientHello, and reads its name. What
  * it holds against a hello is what the box of 2021 did (X-THR-2021: a parser, no string search) and RFC
  * 8446 4.1.2, RFC 6066 3.
  *
- * It knows nothing of segments. The box of 2021-22 has no reassembly (X-SEG-1), so its engine answers a
- * need-more by showing the parser each later segment alone; one that reassembles would show the longer start
- * instead. Hellos split over records are named and never joined here.
+ * The box of 2021-22 has no reassembly (X-SEG-1), so its engine answers a need-more by showing the parser
+ * each later segment alone; one that reassembles shows the longer start instead. A hello split over records
+ * is joined where tls.join_records says so, else named.
  *
  * Broken ALPN or supported_versions lists only leave their field absent: no source says that a box minds. A
  * hello with two server_name extensions, another name type or a second name is malformed, as it is to
@@ -15,6 +15,7 @@
 #include "engine/protocol.h"
 
 #include "engine/cursor.h"
+#include "engine/knob.h"
 
 #include <string.h>
 
@@ -43,6 +44,7 @@ enum {
 static enum kd_parse answer(struct kd_app *app, enum kd_parse parse, uint8_t why)
 {
 	app->why = why;
+	app->leads = parse == KD_MATCH;
 	if (parse == KD_MATCH)
 		return parse;
 	memset(app->field, 0, sizeof(app->field));
@@ -174,6 +176,53 @@ static bool client_hello(struct kd_cur hello, struct kd_app *app)
 	return true;
 }
 
+/*
+ * The ClientHello that begins in the record at `c` and goes on in the next ones, put together. Only whole
+ * records count; within_segment asks that all of them came with the packet in hand, so nothing of it can
+ * come later (X-SEG-3: cut into records and segments it passed).
+ */
+static enum kd_parse joined(struct kd_cur c, struct kd_app *app)
+{
+	bool within = app->how.join == KD_JOIN_WITHIN_SEGMENT;
+	const uint8_t *start = c.p, *piece;
+	size_t have = 0, need = 4, len;
+
+	app->alone = within;
+	if (within && app->how.from != 0)
+		return answer(app, KD_NEED_MORE, WHY_MORE_RECORDS);
+	while (have < need) {
+		uint8_t type = kd_cur_u8(&c), major = kd_cur_u8(&c);
+
+		kd_cur_skip(&c, 1);
+		len = kd_cur_be16(&c);
+		piece = kd_cur_take(&c, len);
+		if (piece == NULL)
+			return answer(app, KD_NEED_MORE, WHY_MORE_RECORDS);
+		if (type != 0x16 || major != 3 || len == 0 || len > app->how.room_len - have)
+			return answer(app, KD_NOT_MINE, WHY_MALFORMED);
+		memcpy(app->how.room + have, piece, len);
+		have += len;
+		if (have >= 4)
+			need = 4u + ((size_t)app->how.room[1] << 16 | kd_get16(app->how.room + 2));
+	}
+	if (within && (size_t)(c.p - start) > app->how.to)
+		return answer(app, KD_NEED_MORE, WHY_MORE_RECORDS);
+	if ((have > need && app->how.room[need] == HELLO_CLIENT) ||
+		!client_hello(kd_cur(app->how.room + 4, need - 4), app))
+		return answer(app, KD_NOT_MINE, WHY_MALFORMED);
+	return answer(app, KD_MATCH, app->field[FIELD_SNI].p == NULL ? WHY_NO_NAME : WHY_CLIENT_HELLO);
+}
+
+/* The hello is longer than its record: a new one is looked for in later packets, unless records are joined.
+ */
+static enum kd_parse more_records(struct kd_cur c, struct kd_app *app)
+{
+	if (app->how.join != KD_JOIN_OFF && app->how.room != NULL)
+		return joined(kd_cur(c.p - RECORD_HEADER, RECORD_HEADER + kd_cur_left(&c)), app);
+	app->alone = true;
+	return answer(app, KD_NEED_MORE, WHY_MORE_RECORDS);
+}
+
 /* A record whose header and first byte say ClientHello; `c` stands behind the record header. */
 static enum kd_parse hello_record(struct kd_cur c, uint16_t record_len, struct kd_app *app)
 {
@@ -183,13 +232,13 @@ static enum kd_parse hello_record(struct kd_cur c, uint16_t record_len, struct k
 	if (record_len > PLAINTEXT_MAX)
 		return answer(app, KD_NOT_MINE, WHY_MALFORMED);
 	if (record_len < 4)
-		return answer(app, KD_NEED_MORE, WHY_MORE_RECORDS);
+		return more_records(c, app);
 	kd_cur_skip(&peek, 1);
 	hello_len = kd_cur_be24(&peek);
 	if (peek.bad)
 		return answer(app, KD_NEED_MORE, WHY_RECORD_INCOMPLETE);
 	if (hello_len + 4 > record_len)
-		return answer(app, KD_NEED_MORE, WHY_MORE_RECORDS);
+		return more_records(c, app);
 	record = kd_cur_sub(&c, record_len);
 	if (record.bad)
 		return answer(app, KD_NEED_MORE, WHY_RECORD_INCOMPLETE);
@@ -200,6 +249,13 @@ static enum kd_parse hello_record(struct kd_cur c, uint16_t record_len, struct k
 	if ((kd_cur_left(&record) > 0 && kd_cur_u8(&record) == HELLO_CLIENT) || !client_hello(hello, app))
 		return answer(app, KD_NOT_MINE, WHY_MALFORMED);
 	return answer(app, KD_MATCH, app->field[FIELD_SNI].p == NULL ? WHY_NO_NAME : WHY_CLIENT_HELLO);
+}
+
+/* A hello may come in a later packet, never in more of these bytes. */
+static enum kd_parse other_record(struct kd_app *app)
+{
+	app->alone = true;
+	return answer(app, KD_NEED_MORE, WHY_OTHER_RECORD);
 }
 
 static enum kd_parse parse(const uint8_t *payload, size_t len, struct kd_app *app)
@@ -228,19 +284,19 @@ static enum kd_parse parse(const uint8_t *payload, size_t len, struct kd_app *ap
 	if (record_len > CIPHERTEXT_MAX || (type != 0x17 && record_len == 0))
 		return answer(app, KD_NOT_MINE, WHY_MALFORMED);
 	if (type != 0x16) /* a TLS record of any type keeps the box looking, X-THR-2021 */
-		return answer(app, KD_NEED_MORE, WHY_OTHER_RECORD);
+		return other_record(app);
 	peek = c;
 	type = kd_cur_u8(&peek);
 	if (peek.bad)
 		return answer(app, KD_NEED_MORE, WHY_RECORD_INCOMPLETE);
 	if (type != HELLO_CLIENT)
-		return answer(app, KD_NEED_MORE, WHY_OTHER_RECORD);
+		return other_record(app);
 	return hello_record(c, record_len, app);
 }
 
 const struct kd_protocol kd_protocol_tls = {
 	.name = "tls",
-	.title = "TLS ClientHello at the start of a TCP payload, in one record",
+	.title = "TLS ClientHello at the start of a TCP payload",
 	.transports = KD_TRANSPORT_TCP,
 	.has_name = 1,
 	.budget_bytes = RECORD_HEADER + PLAINTEXT_MAX,

@@ -342,7 +342,7 @@ static const char *action_of(const struct kd_event *e, const struct kd_rule *rul
 		return "observe";
 	if (rule == NULL || rule->inert || e->reason == KD_REASON_DECIDE_MISSED ||
 		e->reason == KD_REASON_DECIDE_PENDING || e->reason == KD_REASON_DECIDE_COULD_NOT_ACT ||
-		e->reason == KD_REASON_DECIDE_RESIDUAL_OVER)
+		e->reason == KD_REASON_FLOW_ROLE_LIFTED || e->reason == KD_REASON_DECIDE_RESIDUAL_OVER)
 		return "pass";
 	if (rule->closes != 0)
 		return "allow";

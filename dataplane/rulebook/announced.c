@@ -102,14 +102,9 @@ const struct kd_announced kd_announced_residual[] = {
 };
 
 const struct kd_announced kd_announced_knobs[] = {
-	{"tcp.reassemble", WORDS("off|in-order|any-order", "segments are put together before they are read")},
-	{"tcp.overlap", WORDS("first|last|strict", "which bytes of overlapping segments count")},
-	{"tls.join_records",
-		WORDS("off|within_segment|stream", "a ClientHello split over records is joined")},
 	{"tls.padded_hello",
 		WORDS("parsed|unparsed", "a ClientHello behind another record or padding is found")},
 	{"tls.certificates", WORDS("unread|read", "names of the server's certificate are read")},
-	{"tls.parser_2021", WORDS("off|on", "ClientHellos are parsed as the throttling boxes of 2021 did")},
 	{"http.requests", WORDS("first|all", "which requests of a connection are read")},
 	{"names.case", WORDS("ignored|exact", "upper and lower case of names on the wire")},
 	{"names.trailing_dot", WORDS("exact|ignored", "a name on the wire that ends with a dot")},
@@ -125,7 +120,6 @@ const struct kd_announced kd_announced_knobs[] = {
 	{"fake.overlap", WORDS(FAKES, "segments that rewrite what was sent")},
 	{"fake.low_ttl_end", WORDS(FAKES, "a RST or FIN that cannot reach the other end")},
 	{"fake.name_length", WORDS(FAKES, "names whose length fields contradict each other")},
-	{"flow.remote_syn", WORDS("ignored|lifts", "a SYN from the outside on a flow of the inside")},
 	{"flow.fin_rst", WORDS("ignored|clears", "a FIN or RST on a flow that a rule has hold of")},
 	{"flow.clean_hello", WORDS("looks_on|clears", "a ClientHello that no rule takes")},
 	{"frag.inspect", WORDS("no|yes", "fragmented packets are read")},
@@ -133,10 +127,6 @@ const struct kd_announced kd_announced_knobs[] = {
 };
 
 const struct kd_announced kd_announced_settings[] = {
-	{"inspect.give_up_bytes",
-		NUMBER(BYTES, "a first packet of at least so many bytes that is nothing known: the flow is "
-			      "given up")},
-	{"inspect.later_packets", NUMBER(COUNT, "payload packets looked at after a flow was recognised")},
 	{"flow.idle_syn", NUMBER(DURATION, "a TCP flow of a SYN only, idle for this long, is forgotten")},
 	{"flow.idle_established",
 		NUMBER(DURATION, "a TCP flow past its handshake, idle for this long, is forgotten")},

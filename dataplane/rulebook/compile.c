@@ -9,6 +9,7 @@
 #include "rulebook/place.h"
 #include "rulebook/setting.h"
 
+#include "engine/knob.h"
 #include "engine/rng.h"
 
 #include <errno.h>
@@ -181,20 +182,42 @@ static int rules(struct work *w)
 	return rc;
 }
 
+/* `b` is its entry in the book, NULL for one of the command line. */
+static int add_knob(struct work *w, const struct kd_book_knob *b, const struct kd_knob *k)
+{
+	struct kd_policy *policy = w->policy;
+
+	policy->knobs = kd_arena_grow(w->arena, policy->knobs, policy->nknobs, sizeof(*k));
+	w->picked.knobs = kd_arena_grow(w->arena, w->picked.knobs, policy->nknobs, sizeof(b));
+	if (policy->knobs == NULL || w->picked.knobs == NULL || w->no_memory)
+		return -ENOMEM;
+	w->picked.knobs[policy->nknobs] = b;
+	policy->knobs[policy->nknobs++] = *k;
+	return 0;
+}
+
 static int knob(struct work *w, const struct kd_book_knob *b)
 {
 	const struct kd_sample *sample = &w->picked.sample;
+	int index = kd_knob_find(b->name, strlen(b->name)), word;
 	struct kd_knob k = {.name = keep(w, b->name),
-		.share = UINT64_MAX,
+		.index = KD_KNOB_COUNT,
 		.draw = draw_of(b->draw),
+		.share = UINT64_MAX,
 		.protocols = b->protocols};
-	struct kd_policy *policy = w->policy;
 	unsigned int value = 0;
 
 	if (b->nvalues > 1)
 		value = kd_sample_variant(sample, b->draw, b->weights, b->nvalues);
 	if (b->nvalues > 0)
 		k.value = keep(w, b->values[value]);
+	/* A wrong word was told of when the book was read. */
+	word = index >= 0 && k.value != NULL ? kd_knob_value((unsigned int)index, k.value, strlen(k.value))
+					     : -1;
+	if (word >= 0) {
+		k.index = (uint8_t)index;
+		k.value_index = (uint8_t)word;
+	}
 	if (b->share.text != NULL)
 		k.share = kd_sample_number(sample, b->draw, b->share.key, &b->share.n);
 	if (b->to != NULL) {
@@ -203,23 +226,65 @@ static int knob(struct work *w, const struct kd_book_knob *b)
 		if (rc < 0)
 			return rc;
 	}
-	policy->knobs = kd_arena_grow(w->arena, policy->knobs, policy->nknobs, sizeof(k));
-	w->picked.knobs = kd_arena_grow(w->arena, w->picked.knobs, policy->nknobs, sizeof(b));
-	if (policy->knobs == NULL || w->picked.knobs == NULL || w->no_memory)
-		return -ENOMEM;
-	w->picked.knobs[policy->nknobs] = b;
-	policy->knobs[policy->nknobs++] = k;
-	return 0;
+	return add_knob(w, b, &k);
+}
+
+/* KNOB=VALUE of the command line, which setting.c has checked; false: it is something else. */
+static bool set_knob(const char *text, struct kd_knob *ret)
+{
+	size_t len = strcspn(text, "=");
+	int index = kd_knob_find(text, len), value;
+
+	if (index < 0 || text[len] != '=')
+		return false;
+	value = kd_knob_value((unsigned int)index, text + len + 1, strlen(text + len + 1));
+	if (value < 0)
+		return false;
+	*ret = (struct kd_knob){.name = kd_knob_rows[index].name,
+		.value = text + len + 1,
+		.index = (uint8_t)index,
+		.value_index = (uint8_t)value,
+		.share = UINT64_MAX};
+	return true;
+}
+
+static bool is_overridden(const struct work *w, const struct kd_book_knob *b)
+{
+	struct kd_knob k;
+
+	for (const char *const *set = w->picked.set; set != NULL && *set != NULL; set++)
+		if (set_knob(*set, &k) && strcmp(k.name, b->name) == 0)
+			return true;
+	return false;
+}
+
+/* Of two for the same knob the last counts: it comes first. */
+static int set_knobs(struct work *w)
+{
+	const char *const *set = w->picked.set;
+	unsigned int n = 0;
+	struct kd_knob k;
+	int rc = 0;
+
+	while (set != NULL && set[n] != NULL)
+		n++;
+	while (n > 0 && rc == 0) {
+		if (!set_knob(set[--n], &k))
+			continue;
+		k.value = keep(w, k.value);
+		rc = add_knob(w, NULL, &k);
+	}
+	return rc;
 }
 
 static int knobs(struct work *w)
 {
-	int rc = 0;
+	int rc = set_knobs(w);
 
 	for (unsigned int i = 0; i < w->book->nknobs && rc == 0; i++) {
 		const struct kd_book_knob *b = &w->book->knobs[i];
 
-		if (kd_book_in_force(w->book, &b->scope, b->draw, w->picked.query))
+		if (!is_overridden(w, b) && kd_book_in_force(w->book, &b->scope, b->draw, w->picked.query))
 			rc = knob(w, b);
 	}
 	return rc;

@@ -168,7 +168,8 @@ int kd_drawn_list(const struct kd_picked *picked, struct kd_policy *policy)
 	for (uint32_t i = 1; i <= policy->nrules; i++)
 		add_rule(&l, &picked->rules[i]);
 	for (uint32_t i = 0; i < policy->nknobs; i++)
-		add_knob(&l, i);
+		if (picked->knobs[i] != NULL)
+			add_knob(&l, i);
 	for (unsigned int i = 0; i < KD_SETTING_COUNT; i++)
 		add_setting(&l, i);
 	return l.no_memory ? -ENOMEM : 0;

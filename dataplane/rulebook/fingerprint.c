@@ -155,7 +155,7 @@ static void put_knob(struct hasher *h, const struct kd_book_knob *b, const struc
 	if (k->share != UINT64_MAX)
 		put(h, b->draw);
 	put_protocols(h, k->protocols);
-	if (b->to == NULL)
+	if (b == NULL || b->to == NULL)
 		return;
 	put(h, "to");
 	for (unsigned int i = 0; i < b->to->ntags; i++)

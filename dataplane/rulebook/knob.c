@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Reads knobs: what a box makes of an ambiguity of TCP/IP or TLS. Nothing reads a knob's value yet, so every
- * one of them waits and is checked against the words it will have; of two that fit a flow the first counts,
- * which is left to whoever reads them.
+ * Reads knobs: what a box makes of an ambiguity of TCP/IP or TLS. One that nothing reads yet is checked
+ * against the words it will have, and waits. Of two that fit a flow the first counts, which is the engine's
+ * to find (engine/knob.c).
  */
 #include "rulebook/rule.h"
 
+#include "engine/knob.h"
 #include "engine/protocol.h"
 #include "rulebook/announced.h"
 #include "rulebook/claims.h"
@@ -29,18 +30,33 @@ static void evidence_of(struct kd_book *book, const config_setting_t *group, str
 		"a knob without evidence");
 }
 
+/* The knobs there are, in the shape of those there will be. */
+static const struct kd_announced there[] = {
+#define X(symbol, name, values, deflt, claim, help) {name, NULL, KD_UNIT_KINDS, values, help},
+	KD_KNOBS(X)
+#undef X
+		{NULL, NULL, 0, NULL, NULL},
+};
+
 static const struct kd_announced *which(
 	struct kd_book *book, const config_setting_t *group, struct kd_needs *needs)
 {
 	const config_setting_t *s = kd_schema_get(group, "set", KD_TYPE_STRING);
 	const struct kd_announced *row;
-	char words[1024], what[128];
+	char words[2048], what[128];
+	size_t len;
 
 	if (s == NULL)
 		return NULL;
+	row = kd_announced_find(there, config_setting_get_string(s));
+	if (row != NULL)
+		return row;
 	row = kd_announced_find(kd_announced_knobs, config_setting_get_string(s));
 	if (row == NULL) {
-		kd_announced_words(words, sizeof(words), kd_announced_knobs);
+		kd_announced_words(words, sizeof(words), there);
+		len = strlen(words);
+		words[len++] = '|';
+		kd_announced_words(words + len, sizeof(words) - len, kd_announced_knobs);
 		kd_schema_unknown(book, s, "knob", config_setting_get_string(s), words);
 		return NULL;
 	}

@@ -6,6 +6,7 @@
  */
 #include "rulebook/rule.h"
 
+#include "engine/knob.h"
 #include "engine/mechanism.h"
 #include "engine/protocol.h"
 #include "rulebook/announced.h"
@@ -148,6 +149,11 @@ static bool setting_there(const char *name)
 	return false;
 }
 
+static bool knob_there(const char *name)
+{
+	return kd_knob_find(name, strlen(name)) >= 0;
+}
+
 static const struct kd_announced paths[] = {
 	{"boxes", NULL, KD_UNIT_KINDS, NULL, "more boxes than one on a path"}, {NULL, NULL, 0, NULL, NULL}};
 
@@ -168,7 +174,7 @@ static const struct kind {
 	{"residual", kd_announced_residual, NULL,
 		"key|time|4-tuple|3-tuple|pair|address|address:port|prefix|tag|protocols|for|restart|publish_"
 		"after"},
-	{"knob", kd_announced_knobs, NULL, ""},
+	{"knob", kd_announced_knobs, knob_there, ""},
 	{"setting", kd_announced_settings, setting_there, ""},
 	{"path", paths, NULL, ""},
 };

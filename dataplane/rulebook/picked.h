@@ -21,7 +21,7 @@ struct kd_picked {
 	struct kd_sample sample;
 	const struct kd_book_box *box;
 	struct kd_picked_rule *rules;	   /* [1..policy->nrules] */
-	const struct kd_book_knob **knobs; /* [0..policy->nknobs) */
+	const struct kd_book_knob **knobs; /* [0..policy->nknobs); NULL: of the command line */
 };
 
 /* Fills policy->drawn. -ENOMEM. */

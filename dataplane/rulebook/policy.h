@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/knob.h"
 #include "engine/mechanism.h"
 #include "rulebook/names.h"
 #include "rulebook/patterns.h"
@@ -177,14 +178,14 @@ struct kd_box {
 	uint64_t protocols; /* those it recognises; UINT64_MAX = all */
 };
 
-/* A knob's value for the flows it fits, in order of precedence. Resolved by whoever reads knobs; none does
- * yet. */
+/* A knob's value for the flows it fits, in order of precedence. */
 struct kd_knob {
 	const char *name, *value;
-	uint64_t share;	    /* of nodes; UINT64_MAX = all */
-	uint64_t draw;	    /* as a rule's: which nodes they are */
-	uint64_t protocols; /* 0 = any */
-	uint16_t to_set;    /* prefix set of the opened-to address, 0 = any */
+	uint8_t index, value_index; /* enum kd_knob_index and its value; KD_KNOB_COUNT = only announced */
+	uint64_t share;		    /* of nodes; UINT64_MAX = all */
+	uint64_t draw;		    /* as a rule's: which nodes they are */
+	uint64_t protocols;	    /* 0 = any */
+	uint16_t to_set;	    /* prefix set of the opened-to address, 0 = any */
 };
 
 /* A number that a sampled box drew. */
@@ -204,6 +205,14 @@ struct kd_drawn {
 		"flows of other IP protocols; no source gives a number")                                     \
 	X(inspect_pkts, "inspect.packets", COUNT, "20 pkt (15..20)", "X-THR-2021",                           \
 		"payload packets of one side looked at before the box gives a flow up")                      \
+	X(give_up_bytes, "inspect.give_up_bytes", BYTES, "101 B", "X-THR-2021",                              \
+		"tls.parser_2021: a payload this long that is nothing known ends the look at its side")      \
+	X(later_pkts, "inspect.later_packets", COUNT, "20 pkt (15..20)", "X-THR-2021",                       \
+		"tls.parser_2021: payload packets of one side looked at behind its first")                   \
+	X(stream_depth, "stream.depth", BYTES, "16 kB (4 kB..64 kB)", "assumed",                             \
+		"bytes of one side that are put together at most; no source gives a number")                 \
+	X(stream_timeout_ns, "stream.timeout", DURATION, "60 s (5 s..10 min)", "assumed",                    \
+		"how long a side is put together before it is let go; no source gives a number")             \
 	X(fallback_pkts, "fallback.packets", COUNT, "3 pkt (1..10)", "assumed",                              \
 		"payload packets of both sides after which fallback rules see a flow not recognised")        \
 	X(frag_most, "frag.most", COUNT, "45 (45..64)", "assumed",                                           \

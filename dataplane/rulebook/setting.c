@@ -5,6 +5,7 @@
  */
 #include "rulebook/setting.h"
 
+#include "engine/knob.h"
 #include "rulebook/announced.h"
 #include "rulebook/claims.h"
 #include "rulebook/place.h"
@@ -29,6 +30,13 @@ const struct kd_setting_row kd_setting_rows[KD_SETTING_COUNT] = {
 
 #define X(symbol, key, kind, deflt, claim, help) "|" key
 static const char words[] = KD_SETTINGS(X);
+#undef X
+
+/* What --set takes. */
+#define X(symbol, name, values, deflt, claim, help) "|" name
+#define SETTING(symbol, key, kind, deflt, claim, help) "|" key
+static const char settable[] = KD_SETTINGS(SETTING) KD_KNOBS(X);
+#undef SETTING
 #undef X
 
 static int find(const char *key, size_t len)
@@ -217,6 +225,19 @@ static void put(struct kd_settings *s, unsigned int key, uint64_t value)
 	memcpy((char *)s + kd_setting_rows[key].offset, &value, sizeof(value));
 }
 
+/* A knob of the command line is put in force by compile.c; here it is only checked. */
+static void check_knob(const struct kd_book *book, unsigned int knob, const char *value)
+{
+	const struct kd_knob_row *row = &kd_knob_rows[knob];
+	char hint[200];
+
+	if (kd_knob_value(knob, value, strlen(value)) >= 0)
+		return;
+	snprintf(hint, sizeof(hint), "expected %s", row->values);
+	kd_diag(book->diags, KD_DIAG_ERROR, NULL, 0, "--set", hint, "%s: unknown value \"%.80s\"", row->name,
+		value);
+}
+
 /* KEY=VALUE of the command line. */
 static void override(const struct kd_book *book, const char *text, struct kd_settings *ret)
 {
@@ -231,10 +252,15 @@ static void override(const struct kd_book *book, const char *text, struct kd_set
 			"\"%.80s\" sets nothing", text);
 		return;
 	}
+	found = kd_knob_find(text, len);
+	if (found >= 0) {
+		check_knob(book, (unsigned int)found, text + len + 1);
+		return;
+	}
 	found = find(text, len);
 	if (found < 0) {
 		snprintf(typed, sizeof(typed), "%.*s", (int)(len < 60 ? len : 60), text);
-		near = kd_did_you_mean(typed, words + 1);
+		near = kd_did_you_mean(typed, settable + 1);
 		if (near != NULL) {
 			snprintf(hint, sizeof(hint), "did you mean \"%s\"?", near);
 		} else {

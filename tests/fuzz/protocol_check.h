@@ -53,6 +53,7 @@ static inline enum kd_parse check_parse(
 	if (len > 0)
 		memcpy(payload, bytes, len);
 	memset(&app, 0xaa, sizeof(app));
+	app.how = (struct kd_how){0};
 	got = protocol->parse(payload, len, &app);
 	must(got == KD_NOT_MINE || got == KD_NEED_MORE || got == KD_MATCH);
 	must(app.why < KD_LOCAL_REASONS && protocol->reasons[app.why].name != NULL);

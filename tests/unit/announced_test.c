@@ -36,7 +36,7 @@ static void found(void **state)
 	assert_string_equal(
 		kd_announced_find(kd_announced_knobs, "fake.md5")->words, "believe|ignore|punish");
 	assert_int_equal(
-		kd_announced_find(kd_announced_settings, "inspect.later_packets")->kind, KD_UNIT_COUNT);
+		kd_announced_find(kd_announced_settings, "flow.idle_established")->kind, KD_UNIT_DURATION);
 	assert_null(kd_announced_find(kd_announced_protocols, ""));
 }
 

@@ -301,8 +301,8 @@ static void tags(void **state)
 
 #define KNOB(lab)                                                                                            \
 	"tags = { cloud = { lab = [ \"" lab "\" ]; real = \"lists/real.txt\"; evidence = { match = "         \
-	"\"X-THR-2021\"; }; }; };\nknobs = ( { set = \"tcp.overlap\"; value = \"last\"; to = \"@cloud\"; "   \
-	"pending = \"knob:tcp.overlap\";" EVIDENCE "} );\n"
+	"\"X-THR-2021\"; }; }; };\nknobs = ( { set = \"tcp.overlap\"; value = \"last\"; to = "               \
+	"\"@cloud\"; " EVIDENCE "} );\n"
 
 /* The prefixes of a tag count too when no rule asks for it. */
 static void tags_of_knobs(void **state)
@@ -393,6 +393,43 @@ static void cached(void **state)
 	free(cache);
 }
 
+static void set_knobs(void **state)
+{
+	struct kd_diags diags = {0};
+	const char *const set[] = {"tcp.overlap=last", "tcp.reassemble=off", "tcp.reassemble=in-order", NULL};
+	const char *const wrong[] = {"tcp.reassemble=inorder", "tcp.reasemble=off", NULL};
+	struct kd_policy_request r = {.profile = "tspu@2022-02-01", .dir = dir};
+	struct kd_policy *p = NULL, *q = NULL;
+
+	(void)state;
+	write_file("rulebook/x.cfg",
+		"knobs = (\n"
+		"{ set = \"tcp.reassemble\"; value = \"any-order\"; since = \"2022-01-01\";" EVIDENCE "},\n"
+		"{ set = \"tls.join_records\"; value = \"stream\"; since = \"2022-01-01\";" EVIDENCE
+		"} );\n");
+	assert_int_equal(kd_policy_load(&p, &r, &diags), 0);
+	r.set = set;
+	assert_int_equal(kd_policy_load(&q, &r, &diags), 0);
+	/* The last of a knob counts, the book's entry of that knob is gone, others stay. */
+	assert_int_equal(q->nknobs, 4);
+	assert_int_equal(q->knobs[0].index, KD_KNOB_TCP_REASSEMBLE);
+	assert_int_equal(q->knobs[0].value_index, KD_REASSEMBLE_IN_ORDER);
+	assert_true(q->knobs[0].share == UINT64_MAX);
+	assert_int_equal(q->knobs[2].index, KD_KNOB_TCP_OVERLAP);
+	assert_int_equal(q->knobs[2].value_index, KD_OVERLAP_LAST);
+	assert_string_equal(q->knobs[3].value, "stream");
+	assert_string_not_equal(p->hash, q->hash);
+	kd_policy_free(q);
+	r.set = wrong;
+	assert_int_equal(kd_policy_load(&q, &r, &diags), -EINVAL);
+	assert_int_equal(diags.errors, 2);
+	assert_string_equal(diags.list[0].message, "tcp.reassemble: unknown value \"inorder\"");
+	assert_string_equal(diags.list[0].hint, "expected off|in-order|any-order");
+	assert_string_equal(diags.list[1].hint, "did you mean \"tcp.reassemble\"?");
+	kd_diags_free(&diags);
+	kd_policy_free(p);
+}
+
 static void knobs(void **state)
 {
 	struct kd_policy *p, *q;
@@ -404,18 +441,19 @@ static void knobs(void **state)
 		"};\n"
 		"knobs = (\n"
 		"{ set = \"tcp.reassemble\"; value = \"any-order\"; since = \"2022-01-01\"; to = [ "
-		"\"@cloud\" ]; protocol = [ \"tls\" ];\n"
-		"  pending = \"knob:tcp.reassemble\";" EVIDENCE "},\n"
+		"\"@cloud\" ]; protocol = [ \"tls\" ];\n" EVIDENCE "},\n"
 		"{ set = \"tcp.reassemble\"; value = \"in-order\"; since = \"2022-02-01\"; share = \"50 % "
-		"(10 %..90 %)\";\n"
-		"  pending = \"knob:tcp.reassemble\";" EVIDENCE "},\n"
+		"(10 %..90 %)\";\n" EVIDENCE "},\n"
 		"{ set = \"tcp.overlap\"; since = \"2022-01-01\"; variants = ( { weight = 1; value = "
-		"\"last\"; }, { weight = 9; value = \"first\"; } );\n"
-		"  pending = \"knob:tcp.overlap\";" EVIDENCE "} );\n");
+		"\"last\"; }, { weight = 9; value = \"first\"; } );\n" EVIDENCE "} );\n");
 	p = load("tspu@2022-02-01");
 	assert_int_equal(p->nknobs, 3);
 	assert_string_equal(p->knobs[0].name, "tcp.reassemble");
 	assert_string_equal(p->knobs[0].value, "any-order");
+	assert_int_equal(p->knobs[0].index, KD_KNOB_TCP_REASSEMBLE);
+	assert_int_equal(p->knobs[0].value_index, KD_REASSEMBLE_ANY_ORDER);
+	assert_int_equal(p->knobs[1].value_index, KD_REASSEMBLE_IN_ORDER);
+	assert_true(p->knobs[0].draw == p->knobs[1].draw && p->knobs[0].draw != p->knobs[2].draw);
 	assert_true(p->knobs[0].share == UINT64_MAX);
 	assert_int_equal(p->knobs[0].protocols, 1ull << kd_protocol_find("tls"));
 	assert_true(kd_set_bits_has(kd_prefixes_match(p->prefixes, address, false), p->knobs[0].to_set));
@@ -533,6 +571,7 @@ int main(void)
 		cmocka_unit_test(cached),
 		cmocka_unit_test(knobs),
 		cmocka_unit_test(draws),
+		cmocka_unit_test(set_knobs),
 		cmocka_unit_test(params),
 	};
 

@@ -15,7 +15,7 @@ static void test_knobs(void **state)
 		"knobs = ( { set = 'tcp.reassemble'; value = 'in-order'; since = '2024-01'; to = [ '@cloud' "
 		"];\n"
 		"  protocol = [ 'tls', 'quic' ]; share = '50 % (25..75)'; evidence = { then = 'assumed'; };\n"
-		"  pending = [ 'knob:tcp.reassemble', 'protocol:quic' ]; },\n"
+		"  pending = 'protocol:quic'; },\n"
 		"{ set = 'fake.ttl'; variants = ( { weight = 2; value = 'believe'; }, { value = 'ignore'; } "
 		"); draw = 'fakes';\n"
 		"  evidence = { then = 'X-THR-2021'; }; pending = 'knob:fake.ttl'; } );\n");
@@ -32,7 +32,7 @@ static void test_knobs(void **state)
 	assert_int_equal(k[0].to->ntags, 1);
 	assert_true((k[0].protocols >> kd_protocol_find("tls") & 1) == 1);
 	assert_true((k[0].protocols >> kd_protocol_find("http") & 1) == 0);
-	assert_string_equal(k[0].pending, "knob:tcp.reassemble, protocol:quic");
+	assert_string_equal(k[0].pending, "protocol:quic");
 	assert_string_equal(k[0].scope.since_text, "2024-01");
 	assert_string_equal(k[1].draw, "fakes");
 	assert_int_equal(k[1].nvalues, 2);
@@ -48,11 +48,10 @@ static void test_knobs(void **state)
 	assert_true(l.book->knobs[0].protocols != 0);
 	assert_true((l.book->knobs[0].protocols & ((1ull << KD_PROTOCOL_COUNT) - 1)) == 0);
 	drop(&l);
-	own("knobs = ( { set = 'tcp.overlap'; value = 'fist'; protocol = 'tsl'; share = 'x'; pending = "
-	    "'knob:tcp.overlap'; },\n"
+	own("knobs = ( { set = 'tcp.overlap'; value = 'fist'; protocol = 'tsl'; share = 'x'; },\n"
 	    "  { set = 'tcp.overlaps'; }, { set = 'fake.md5'; value = 1; variants = ( { value = 'ignore'; } "
 	    "); } );\n",
-		"knobs.[0].value: unknown value 'fist' - did you mean 'first'? | known: first, last, strict\n"
+		"knobs.[0].value: unknown value 'fist' - did you mean 'first'? | known: first, last\n"
 		"knobs.[0].protocol: unknown protocol 'tsl' - did you mean 'tls'? | known: tls, http, "
 		"quic, ...\n"
 		"knobs.[0].share: 'x' is not a share | expected a number and %\n"
@@ -65,8 +64,7 @@ static void test_knobs(void **state)
 }
 
 #define OVERLAP(value, more)                                                                                 \
-	"{ set = 'tcp.overlap'; value = '" value "'; pending = 'knob:tcp.overlap'; " more                    \
-	"\n  evidence = { then "                                                                             \
+	"{ set = 'tcp.overlap'; value = '" value "'; " more "\n  evidence = { then "                         \
 	"= 'X-THR-2021'; numbers = 'X-THR-2021'; }; }"
 #define KNOBS(a, b) "knobs = ( " a ",\n" b " );\n"
 
@@ -109,30 +107,31 @@ static void test_settings_wrong(void **state)
 		"{ set = 'flow.idle_tcp'; value = '5 min'; },\n"
 		"{ set = 'inspect.packets'; value = 8; since = '2022-01'; evidence = { numbers = "
 		"'X-THR-2021'; }; },\n"
-		"{ set = 'inspect.later_packets'; value = '45'; evidence = { numbers = 'X-THR-2021'; }; } "
+		"{ set = 'flow.idle_established'; value = '45 s'; evidence = { numbers = 'X-THR-2021'; }; } "
 		");\n",
 		"settings.[0]: an assumed number without a range | expected 'VALUE UNIT (LO..HI)'\n"
 		"settings.[1]: a box number without a claim | expected evidence = { numbers = [ ... ]; }, "
 		"with claims or 'assumed'\n"
 		"settings.[2]: 'inspect.packets' is set twice for the same days | first at "
 		"DIR/rulebook/rules.cfg:1\n"
-		"settings.[3]: setting 'inspect.later_packets' does not exist yet | write pending = "
-		"'setting:inspect.later_packets'\n");
+		"settings.[3]: setting 'flow.idle_established' does not exist yet | write pending = "
+		"'setting:flow.idle_established'\n");
 	own("settings = ( { set = 'flow.idle_udp'; value = '0 s'; variants = ( { value = '0 s (0..1)'; }, { "
 	    "value = '1'; } ); },\n"
 	    "  { set = 'flow.idle_tpc'; value = '1 s'; }, { set = 'flow.idle_syn'; value = 'x'; pending = [ "
-	    "'setting:flow.idle_syn', 'setting:inspect.later_packets' ]; },\n"
+	    "'setting:flow.idle_syn', 'setting:flow.idle_established' ]; },\n"
 	    "  { set = 'flow.idle_tcp'; } );\n",
 		"settings.[0].value: 'value' beside 'variants' | each variant has its own\n"
 		"settings.[0].variants.[0].value: '0 s (0..1)': must be more than 0\n"
 		"settings.[0].variants.[1].value: '1' is not a duration | expected a number and one of ns, "
 		"us, ms, s, min, h, d\n"
 		"settings.[1].set: unknown setting 'flow.idle_tpc' - did you mean 'flow.idle_tcp'? | known: "
-		"flow.idle_tcp, flow.idle_udp, flow.idle_other, inspect.packets, fallback.packets, "
-		"frag.most, frag.lifetime\n"
+		"flow.idle_tcp, flow.idle_udp, flow.idle_other, inspect.packets, inspect.give_up_bytes, "
+		"inspect.later_packets, stream.depth, stream.timeout, fallback.packets, frag.most, "
+		"frag.lifetime\n"
 		"settings.[2].value: 'x' is not a duration | expected a number and one of ns, us, ms, s, "
 		"min, h, d\n"
-		"settings.[2].pending.[1]: pending on setting 'inspect.later_packets', which is not used "
+		"settings.[2].pending.[1]: pending on setting 'flow.idle_established', which is not used "
 		"here | take it "
 		"out\n"
 		"settings.[3]: 'value' is missing\n");
@@ -156,9 +155,9 @@ static void test_settings(void **state)
 		"{ set = 'inspect.packets'; since = '2022-01-01'; where = { isp = 'one'; };\n"
 		"  variants = ( { value = 5; }, { value = 6; weight = 2; } ); evidence = { numbers = "
 		"'assumed'; }; },\n"
-		"{ set = 'inspect.later_packets'; value = 45; draw = 'frags'; evidence = { numbers = "
+		"{ set = 'flow.idle_established'; value = '45 s'; draw = 'frags'; evidence = { numbers = "
 		"'X-THR-2021'; };\n"
-		"  pending = 'setting:inspect.later_packets'; } );\n");
+		"  pending = 'setting:flow.idle_established'; } );\n");
 	struct kd_query q = {.day = KD_FIRST_DAY, .network = KD_NETWORK_HOME};
 	const struct kd_book_setting *st = l.book->settings;
 	unsigned int seen = 0;
@@ -170,10 +169,10 @@ static void test_settings(void **state)
 	assert_int_equal(st[1].nvalues, 2);
 	assert_int_equal(st[1].weights[1], 2);
 	assert_int_equal(st[2].key, KD_SETTING_ANNOUNCED);
-	assert_string_equal(st[2].name, "inspect.later_packets");
+	assert_string_equal(st[2].name, "flow.idle_established");
 	assert_string_equal(st[2].draw, "frags");
-	assert_string_equal(st[2].pending, "setting:inspect.later_packets");
-	assert_int_equal(st[2].values[0].n.value, 45);
+	assert_string_equal(st[2].pending, "setting:flow.idle_established");
+	assert_int_equal(st[2].values[0].n.value, 45000000000);
 
 	assert_int_equal(applied(l.book, &q, NULL).inspect_pkts, 15);
 	assert_int_equal(applied(l.book, &q, set).inspect_pkts, 3);

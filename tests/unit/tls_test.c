@@ -54,6 +54,7 @@ static enum kd_parse parse(const void *bytes, size_t len)
 	if (len > 0)
 		memcpy(copy, bytes, len);
 	memset(&app, 0xaa, sizeof(app)); /* nothing of it may survive */
+	app.how = (struct kd_how){0};
 	parse = kd_protocol_tls.parse(copy, len, &app);
 	for (unsigned int i = 0; i < KD_FIELDS_MAX; i++) {
 		const struct kd_app_field *f = &app.field[i];

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Puts segments together by their sequence numbers. Offsets are differences from byte 0 as signed 32-bit
+ * numbers, so that a flow may cross 2^32; a segment that begins more than 2^31 away counts as of the past.
+ */
+#include "engine/gather.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LIMIT (1u << 20)
+
+int kd_gathers_init(struct kd_gathers *p, uint32_t max, uint32_t depth)
+{
+	struct kd_gathers n = {.max = max, .depth = depth, .mask = 1};
+
+	if (max == 0 || depth == 0 || max > LIMIT || depth > LIMIT)
+		return -EINVAL;
+	while (n.mask + 1 < max)
+		n.mask = n.mask * 2 + 1;
+	n.slot = calloc((size_t)max + 1, sizeof(*n.slot));
+	n.chain = calloc((size_t)n.mask + 1, sizeof(*n.chain));
+	n.bytes = malloc((size_t)max * depth); /* pages nobody touches stay with the kernel */
+	if (n.slot == NULL || n.chain == NULL || n.bytes == NULL) {
+		kd_gathers_free(&n);
+		return -ENOMEM;
+	}
+	*p = n;
+	return 0;
+}
+
+void kd_gathers_free(struct kd_gathers *p)
+{
+	free(p->slot);
+	free(p->chain);
+	free(p->bytes);
+	memset(p, 0, sizeof(*p));
+}
+
+static uint32_t *chain_of(const struct kd_gathers *p, uint64_t owner)
+{
+	return &p->chain[(owner * 0x9e3779b97f4a7c15ull >> 32) & p->mask];
+}
+
+void kd_gathers_reset(struct kd_gathers *p)
+{
+	for (uint32_t i = 1; i <= p->top; i++)
+		*chain_of(p, p->slot[i].owner) = 0;
+	p->top = p->free = p->oldest = p->newest = 0;
+}
+
+struct kd_gather *kd_gather_find(const struct kd_gathers *p, uint64_t owner)
+{
+	for (uint32_t i = *chain_of(p, owner); i != 0; i = p->slot[i].next)
+		if (p->slot[i].owner == owner)
+			return &p->slot[i];
+	return NULL;
+}
+
+struct kd_gather *kd_gather_oldest(const struct kd_gathers *p)
+{
+	return p->oldest != 0 ? &p->slot[p->oldest] : NULL;
+}
+
+struct kd_gather *kd_gather_take(struct kd_gathers *p, uint64_t owner, uint32_t base, uint64_t now_ns)
+{
+	uint32_t *first = NULL, index = p->free;
+	struct kd_gather *g;
+
+	if (index != 0)
+		p->free = p->slot[index].next;
+	else if (p->top < p->max)
+		index = ++p->top;
+	else
+		return NULL;
+	first = chain_of(p, owner);
+	g = &p->slot[index];
+	*g = (struct kd_gather){
+		.owner = owner, .since_ns = now_ns, .base = base, .next = *first, .older = p->newest};
+	*first = index;
+	*(p->newest != 0 ? &p->slot[p->newest].newer : &p->oldest) = index;
+	p->newest = index;
+	return g;
+}
+
+void kd_gather_give(struct kd_gathers *p, struct kd_gather *g)
+{
+	uint32_t index = (uint32_t)(g - p->slot), *at = chain_of(p, g->owner);
+
+	while (*at != index)
+		at = &p->slot[*at].next;
+	*at = g->next;
+	*(g->older != 0 ? &p->slot[g->older].newer : &p->oldest) = g->newer;
+	*(g->newer != 0 ? &p->slot[g->newer].older : &p->newest) = g->older;
+	g->next = p->free;
+	p->free = index;
+}
+
+uint32_t kd_gather_len(const struct kd_gather *g)
+{
+	return g->nruns > 0 && g->run[0].from == 0 ? g->run[0].to : 0;
+}
+
+const uint8_t *kd_gather_bytes(const struct kd_gathers *p, const struct kd_gather *g)
+{
+	return p->bytes + (size_t)(g - p->slot - 1) * p->depth;
+}
+
+/* Copies [from, to) into the gaps only, or over all of it; whether a byte before `known` changed. */
+static bool copy(const struct kd_gathers *p, const struct kd_gather *g, bool over, uint32_t from, uint32_t to,
+	const uint8_t *bytes, uint32_t known)
+{
+	uint8_t *mine = p->bytes + (size_t)(g - p->slot - 1) * p->depth;
+	uint32_t at = from, same = known > from ? (known < to ? known : to) - from : 0;
+	bool changed = over && memcmp(mine + from, bytes, same) != 0;
+
+	if (over) {
+		memcpy(mine + from, bytes, to - from);
+		return changed;
+	}
+	for (uint32_t i = 0; i < g->nruns && at < to; i++) {
+		uint32_t gap = g->run[i].from < to ? g->run[i].from : to;
+
+		if (gap > at)
+			memcpy(mine + at, bytes + (at - from), gap - at);
+		if (g->run[i].to > at)
+			at = g->run[i].to;
+	}
+	if (at < to)
+		memcpy(mine + at, bytes + (at - from), to - at);
+	return false;
+}
+
+/* Whether the runs can take [from, to): it touches one of them, or there is room for another. */
+static bool has_room(const struct kd_gather *g, uint32_t from, uint32_t to)
+{
+	for (uint32_t i = 0; i < g->nruns; i++)
+		if (from <= g->run[i].to && g->run[i].from <= to)
+			return true;
+	return g->nruns < KD_GATHER_RUNS;
+}
+
+/* Whether it is all there already. */
+static bool is_covered(const struct kd_gather *g, uint32_t from, uint32_t to)
+{
+	for (uint32_t i = 0; i < g->nruns; i++)
+		if (from >= g->run[i].from && to <= g->run[i].to)
+			return true;
+	return false;
+}
+
+/* Joins [from, to) with the runs it touches. */
+static void insert(struct kd_gather *g, uint32_t from, uint32_t to)
+{
+	uint32_t at = 0, end;
+
+	while (at < g->nruns && g->run[at].to < from)
+		at++;
+	for (end = at; end < g->nruns && g->run[end].from <= to; end++) {
+		from = g->run[end].from < from ? g->run[end].from : from;
+		to = g->run[end].to > to ? g->run[end].to : to;
+	}
+	memmove(&g->run[at + 1], &g->run[end], (g->nruns - end) * sizeof(g->run[0]));
+	g->nruns = g->nruns - (end - at) + 1;
+	g->run[at].from = from;
+	g->run[at].to = to;
+}
+
+enum kd_gathered kd_gather_add(const struct kd_gathers *p, struct kd_gather *g, struct kd_gather_how how,
+	uint32_t seq, const uint8_t *bytes, uint32_t len)
+{
+	uint32_t known = kd_gather_len(g), from, to;
+	int64_t offset = (int32_t)(seq - g->base), end = offset + len;
+	bool changed;
+
+	if (end <= 0 && len > 0)
+		return KD_GATHERED_PAST;
+	if (offset < 0) {
+		bytes += -offset;
+		offset = 0;
+	}
+	if (end > p->depth)
+		end = p->depth;
+	if (offset >= end)
+		return KD_GATHERED_NOTHING;
+	from = (uint32_t)offset;
+	to = (uint32_t)end;
+	if (from > known && !how.any_order)
+		return KD_GATHERED_WAITS;
+	if (!how.last && is_covered(g, from, to))
+		return KD_GATHERED_NOTHING;
+	if (!has_room(g, from, to))
+		return KD_GATHERED_WAITS;
+	changed = copy(p, g, how.last, from, to, bytes, known);
+	insert(g, from, to);
+	if (changed || kd_gather_len(g) > known)
+		return KD_GATHERED_GREW;
+	return from > known ? KD_GATHERED_WAITS : KD_GATHERED_NOTHING;
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Knobs: what a box makes of an ambiguity of TCP/IP or TLS. This is the table of those that something reads;
+ * rulebooks give them values for some flows, on some nodes, from some day on. A flow's values are one set,
+ * and flows with equal values share it.
+ */
+#ifndef KD_KNOB_H
+#define KD_KNOB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* X(symbol, name, values, default, claim of the default or "assumed", help). Values are enums below, in that
+ * order. */
+#define KD_KNOBS(X)                                                                                          \
+	X(TCP_REASSEMBLE, "tcp.reassemble", "off|in-order|any-order", "off", "X-SEG-1",                      \
+		"segments are put together before they are read")                                            \
+	X(TCP_OVERLAP, "tcp.overlap", "first|last", "first", "assumed",                                      \
+		"which bytes of overlapping segments count")                                                 \
+	X(TLS_JOIN_RECORDS, "tls.join_records", "off|within_segment|stream", "off", "X-SEG-1",               \
+		"a ClientHello split over records is joined")                                                \
+	X(TLS_PARSER_2021, "tls.parser_2021", "off|on", "off", "assumed",                                    \
+		"flows are given up and looked on at as the throttling boxes of 2021 did")                   \
+	X(FLOW_REMOTE_SYN, "flow.remote_syn", "ignored|lifts", "ignored", "assumed",                         \
+		"a SYN of the side that did not open the flow")
+
+enum kd_knob_index {
+#define X(symbol, name, values, deflt, claim, help) KD_KNOB_##symbol,
+	KD_KNOBS(X)
+#undef X
+		KD_KNOB_COUNT
+};
+
+enum kd_reassemble { KD_REASSEMBLE_OFF, KD_REASSEMBLE_IN_ORDER, KD_REASSEMBLE_ANY_ORDER };
+enum kd_overlap { KD_OVERLAP_FIRST, KD_OVERLAP_LAST };
+enum kd_join { KD_JOIN_OFF, KD_JOIN_WITHIN_SEGMENT, KD_JOIN_STREAM };
+enum kd_parser_2021 { KD_PARSER_2021_OFF, KD_PARSER_2021_ON };
+enum kd_remote_syn { KD_REMOTE_SYN_IGNORED, KD_REMOTE_SYN_LIFTS };
+
+struct kd_knob_row {
+	const char *name, *values, *deflt, *claim, *help;
+};
+
+extern const struct kd_knob_row kd_knob_rows[KD_KNOB_COUNT];
+
+/* Index of a knob by name, and of one of its values; -ENOENT. */
+int kd_knob_find(const char *name, size_t len);
+int kd_knob_value(unsigned int knob, const char *value, size_t len);
+
+struct kd_knob_set {
+	uint8_t value[KD_KNOB_COUNT];
+};
+
+/* Distinct sets of one engine; a flow keeps an index, 0 = not resolved yet. [1] holds the defaults. */
+#define KD_KNOB_SETS 64
+#define KD_KNOB_SET_DEFAULTS 1
+
+struct kd_knob_table {
+	struct kd_knob_set set[KD_KNOB_SETS];
+	unsigned int n; /* in use: [1..n) */
+};
+
+void kd_knob_table_reset(struct kd_knob_table *t);
+/* The index of an equal set, put in if need be; KD_KNOB_SET_DEFAULTS and *ret_full when there is no room. */
+uint8_t kd_knob_intern(struct kd_knob_table *t, const struct kd_knob_set *set, bool *ret_full);
+
+#endif
