@@ -22,6 +22,7 @@ const char *const kd_diff_parts[KD_DIFF_PARTS] = {
 	[KD_DIFF_RESIDUAL] = "residual",
 	[KD_DIFF_MISS] = "miss",
 	[KD_DIFF_SHARE] = "share",
+	[KD_DIFF_FLAP] = "flap",
 	[KD_DIFF_ELSE] = "else",
 	[KD_DIFF_VALUE] = "value",
 	[KD_DIFF_DRAWN] = "drawn",
@@ -197,6 +198,7 @@ static int rule(struct kd_diff_side *side, const struct kd_book_rule *base)
 	item.part[KD_DIFF_RESIDUAL] = kd_words_residual(v->arena, r);
 	item.part[KD_DIFF_MISS] = kd_words_miss(v->arena, v->book, r, v->query);
 	item.part[KD_DIFF_SHARE] = or_none(r->share.text);
+	item.part[KD_DIFF_FLAP] = or_none(r->flap.text);
 	item.part[KD_DIFF_ELSE] = or_none(r->other);
 	item.part[KD_DIFF_DRAWN] = drawn_text(side, base, r);
 	item.part[KD_DIFF_PENDING] = or_none(r->pending);
@@ -218,6 +220,25 @@ static bool known(const struct kd_diff_side *side, const struct kd_diff_item *it
 	return false;
 }
 
+/* What a sampled box drew of a knob's share and flap. */
+static const char *knob_drawn(const struct kd_diff_side *side, const struct kd_book_knob *k)
+{
+	const struct kd_book_number *const numbers[] = {&k->share, &k->flap};
+	const char *text = "";
+
+	for (unsigned int i = 0; i < 2 && text != NULL; i++) {
+		const char *drawn;
+
+		if (side->query.sample == 0 || numbers[i]->text == NULL || !numbers[i]->n.ranged)
+			continue;
+		drawn = kd_words_drawn(side->view.arena, &side->query, k->draw, numbers[i]);
+		text = drawn == NULL ? NULL
+				     : kd_arena_printf(side->view.arena, "%s%s%s", text,
+					       text[0] != '\0' ? ", " : "", drawn);
+	}
+	return text;
+}
+
 /* The same knob may stand several times, for some destinations and for all. */
 static int knob(struct kd_diff_side *side, const struct kd_book_knob *k)
 {
@@ -237,8 +258,8 @@ static int knob(struct kd_diff_side *side, const struct kd_book_knob *k)
 	item.part[KD_DIFF_PLACE] = kd_words_where(arena, side->book, &k->scope);
 	item.part[KD_DIFF_VALUE] = k->values[variant];
 	item.part[KD_DIFF_SHARE] = or_none(k->share.text);
-	if (s.number != 0 && k->share.text != NULL && k->share.n.ranged)
-		item.part[KD_DIFF_DRAWN] = kd_words_drawn(arena, &side->query, k->draw, &k->share);
+	item.part[KD_DIFF_FLAP] = or_none(k->flap.text);
+	item.part[KD_DIFF_DRAWN] = knob_drawn(side, k);
 	item.part[KD_DIFF_PENDING] = or_none(k->pending);
 	item.part[KD_DIFF_EVIDENCE] = evidence_text(arena, &k->evidence);
 	return keep(side, &item);

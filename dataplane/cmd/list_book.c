@@ -62,14 +62,15 @@ static int knob_table(const struct kd_list_view *v)
 }
 
 /* "60 % (30 %..95 %)", or what a sampled box drew from it. */
-static const char *share_text(const struct kd_list_view *v, const struct kd_book_knob *k)
+static const char *number_text(
+	const struct kd_list_view *v, const struct kd_book_knob *k, const struct kd_book_number *n)
 {
 	const char *text;
 
-	if (v->query == NULL || v->query->sample == 0 || k->share.text == NULL || !k->share.n.ranged)
-		return k->share.text;
-	text = kd_words_drawn(v->arena, v->query, k->draw, &k->share);
-	return text != NULL ? kd_arena_printf(v->arena, "%s of %s", text, k->share.text) : NULL;
+	if (v->query == NULL || v->query->sample == 0 || n->text == NULL || !n->n.ranged)
+		return n->text;
+	text = kd_words_drawn(v->arena, v->query, k->draw, n);
+	return text != NULL ? kd_arena_printf(v->arena, "%s of %s", text, n->text) : NULL;
 }
 
 static int knob_row(const struct kd_list_view *v, struct kd_table *t, const struct kd_book_knob *k)
@@ -84,15 +85,16 @@ static int knob_row(const struct kd_list_view *v, struct kd_table *t, const stru
 		return -ENOMEM;
 	if (protocols[0] != '\0')
 		to = kd_arena_printf(v->arena, "%s%s%s", to, to[0] != '\0' ? " for " : "for ", protocols);
-	return kd_table_row(t, (const char *[KD_TABLE_COLUMNS]){k->name, value, to, share_text(v, k),
-				       k->pending, evidence_text(v, &k->evidence)});
+	return kd_table_row(
+		t, (const char *[KD_TABLE_COLUMNS]){k->name, value, to, number_text(v, k, &k->share),
+			   number_text(v, k, &k->flap), k->pending, evidence_text(v, &k->evidence)});
 }
 
 int kd_list_knobs(const struct kd_list_view *v)
 {
 	struct kd_table t = {.arena = v->arena,
-		.heads = {"knob", "value", "to", "share", "pending", "evidence"},
-		.columns = 6};
+		.heads = {"knob", "value", "to", "share", "flap", "pending", "evidence"},
+		.columns = 7};
 	int rc = 0;
 
 	if (!v->profile)

@@ -93,6 +93,8 @@ static void text_variant(const struct kd_list_view *v, const struct kd_book_rule
 			kd_words_miss(v->arena, v->book, r, NULL)},
 		{"share", base->share.text != NULL ? base->share.text : "none",
 			r->share.text != NULL ? r->share.text : "none"},
+		{"flap", base->flap.text != NULL ? base->flap.text : "none",
+			r->flap.text != NULL ? r->flap.text : "none"},
 	};
 	const char *separator = ": ";
 
@@ -135,6 +137,8 @@ static void text_rule(const struct kd_list_view *v, const struct kd_book_rule *b
 	line("miss", kd_words_miss(v->arena, v->book, r, v->query));
 	if (r->share.text != NULL)
 		line("share", kd_arena_printf(v->arena, "%s of nodes", r->share.text));
+	if (r->flap.text != NULL)
+		line("flap", kd_arena_printf(v->arena, "there for %s, then not, by turns", r->flap.text));
 	if (r->other != NULL)
 		line("else", r->other);
 	text_variants(v, base, r);
@@ -319,6 +323,7 @@ static void json_rule(struct kd_json *j, const struct kd_list_view *v, const str
 	optional(j, "residual", kd_words_residual(v->arena, r));
 	optional(j, "miss", kd_words_miss(v->arena, v->book, r, v->query));
 	optional(j, "share", r->share.text);
+	optional(j, "flap", r->flap.text);
 	optional(j, "else", r->other);
 	if (r->closes != 0) {
 		kd_json_open(j, "closes", '[');

@@ -170,6 +170,8 @@ const char *kd_words_rule(struct kd_arena *arena, const struct kd_book *book, co
 		text = join(arena, text, "; missed ", miss);
 	if (r->share.text != NULL)
 		text = join(arena, join(arena, text, "; on ", r->share.text), "", " of nodes");
+	if (r->flap.text != NULL)
+		text = join(arena, text, "; by turns there and not, each for ", r->flap.text);
 	if (r->other != NULL)
 		text = join(arena, join(arena, text, "; where it cannot act, ", r->other), "", " does");
 	if (r->pending != NULL)
@@ -190,6 +192,8 @@ const char *kd_words_knob(struct kd_arena *arena, const struct kd_book_knob *k, 
 		text = join(arena, text, " for ", protocols);
 	if (k->share.text != NULL)
 		text = join(arena, join(arena, text, " on ", k->share.text), "", " of nodes");
+	if (k->flap.text != NULL)
+		text = join(arena, text, ", by turns there and not, each for ", k->flap.text);
 	if (k->pending != NULL)
 		text = join(arena, text, "; not acted on yet: ", k->pending);
 	return text;

@@ -11,8 +11,25 @@ static void how(struct kd_step *s, uint32_t len)
 	s->app.how = (struct kd_how){.from = s->look_from,
 		.to = s->look_to < len ? s->look_to : len,
 		.join = (uint8_t)kd_knob(s, KD_KNOB_TLS_JOIN_RECORDS),
+		.padded = (uint8_t)kd_knob(s, KD_KNOB_TLS_PADDED_HELLO),
+		.requests = (uint8_t)kd_knob(s, KD_KNOB_HTTP_REQUESTS),
 		.room = s->e->room,
 		.room_len = s->e->room != NULL ? KD_ROOM_BYTES : 0};
+}
+
+/* Recognised: the flow's knobs are found again, for this protocol, before anybody asks about names. */
+static void recognise(struct kd_step *s, unsigned int i)
+{
+	s->app_index = (uint8_t)i;
+	if (s->flow->app != i + 1) {
+		s->flow->app = i + 1;
+		kd_knobs_resolve(s);
+	}
+	s->exact_case = kd_knob(s, KD_KNOB_NAMES_CASE) == KD_NAME_CASE_EXACT;
+	s->dot_ignored = kd_knob(s, KD_KNOB_NAMES_TRAILING_DOT) == KD_TRAILING_DOT_IGNORED;
+	s->wants_more = s->app.partial;
+	s->reason = KD_REASON_PROTOCOL(i, s->app.why);
+	kd_record_app(s);
 }
 
 void kd_classify(struct kd_step *s)
@@ -31,7 +48,8 @@ void kd_classify(struct kd_step *s)
 			continue;
 		s->app.why = 0;
 		s->app.alone = false;
-		s->app.leads = false;
+		s->app.leads = s->app.partial = s->app.goes_on = false;
+		s->app.next = 0;
 		s->app.scratch_len = 0;
 		for (unsigned int f = 0; f < KD_FIELDS_MAX; f++)
 			s->app.field[f] = (struct kd_app_field){.p = NULL};
@@ -39,12 +57,7 @@ void kd_classify(struct kd_step *s)
 		how(s, len);
 		got = p->parse(s->look, len, &s->app);
 		if (got == KD_MATCH) {
-			s->app_index = (uint8_t)i;
-			if (s->flow->app != i + 1)
-				s->flow->open.knobs = 0; /* to be found again */
-			s->flow->app = i + 1;
-			s->reason = KD_REASON_PROTOCOL(i, s->app.why);
-			kd_record_app(s);
+			recognise(s, i);
 			return;
 		}
 		if (got == KD_NEED_MORE && !s->app.alone && len < p->budget_bytes)

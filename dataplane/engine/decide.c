@@ -27,13 +27,15 @@ static bool misses(const struct kd_step *s, const struct kd_rule *r)
 
 /* A rule that not all nodes have is not there on the others; rules that are drawn together are there
  * together. */
-static bool is_present(const struct kd_step *s, const struct kd_rule *r)
+static bool is_present(struct kd_step *s, const struct kd_rule *r)
 {
+	if (r->flap != 0 && !kd_flaps_on(s, r->flap - 1u))
+		return false;
 	return r->presence == UINT64_MAX ||
 	       kd_draw(s->e->seed, s->e->box, KD_DRAW_NODE, r->draw, kd_flow_node(s->flow), 0) < r->presence;
 }
 
-static bool applies(const struct kd_step *s, struct kd_seen *seen, const struct kd_rule *r)
+static bool applies(struct kd_step *s, struct kd_seen *seen, const struct kd_rule *r)
 {
 	return kd_match(s, seen, r->first_term) && is_present(s, r);
 }
@@ -298,10 +300,13 @@ static bool may_fall_back(const struct kd_step *s)
 }
 
 /* X-THR-2021: what looks like TLS or a proxy's HTTP keeps the box of 2021 looking, a listed hello may follow.
- */
+ * So it does where a clean hello clears nobody, and where what was read is not all of it. */
 static bool looks_on(struct kd_step *s)
 {
-	return s->app.leads && kd_knob(s, KD_KNOB_TLS_PARSER_2021) == KD_PARSER_2021_ON;
+	if (s->app.goes_on)
+		return true;
+	return s->app.leads && (kd_knob(s, KD_KNOB_TLS_PARSER_2021) == KD_PARSER_2021_ON ||
+				       kd_knob(s, KD_KNOB_FLOW_CLEAN_HELLO) == KD_CLEAN_HELLO_LOOKS_ON);
 }
 
 void kd_decide(struct kd_step *s)

@@ -51,8 +51,10 @@ static __attribute__((noinline)) void inspect(struct kd_step *s)
 			return;
 	switch (kd_stream_offer(s)) {
 	case KD_OFFER_PAYLOAD:
-		kd_classify(s);
-		kd_decide(s);
+		do {
+			kd_classify(s);
+			kd_decide(s);
+		} while (kd_stream_next(s));
 		kd_stream_settle(s);
 		break;
 	case KD_OFFER_SPENT:

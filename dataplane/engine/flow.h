@@ -27,6 +27,7 @@
 /* struct kd_flow.open.said: what has been told once */
 #define KD_SAID_COULD_NOT_ACT 0x01
 #define KD_SAID_PENDING 0x02
+#define KD_SAID_TWO_THINGS(side) (0x40u << (side)) /* of one byte: that side is not put together any more */
 
 /* struct kd_flow.open.track */
 #define KD_TRACK_GATHERS(side) (0x01u << (side)) /* bytes of that side are put together */

@@ -150,6 +150,22 @@ static bool is_covered(const struct kd_gather *g, uint32_t from, uint32_t to)
 	return false;
 }
 
+/* Whether a byte of [from, to) that is there already is another one. */
+static bool differs(const struct kd_gathers *p, const struct kd_gather *g, uint32_t from, uint32_t to,
+	const uint8_t *bytes)
+{
+	const uint8_t *mine = kd_gather_bytes(p, g);
+
+	for (uint32_t i = 0; i < g->nruns; i++) {
+		uint32_t lo = g->run[i].from > from ? g->run[i].from : from,
+			 hi = g->run[i].to < to ? g->run[i].to : to;
+
+		if (lo < hi && memcmp(mine + lo, bytes + (lo - from), hi - lo) != 0)
+			return true;
+	}
+	return false;
+}
+
 /* Joins [from, to) with the runs it touches. */
 static void insert(struct kd_gather *g, uint32_t from, uint32_t to)
 {
@@ -186,6 +202,8 @@ enum kd_gathered kd_gather_add(const struct kd_gathers *p, struct kd_gather *g, 
 		return KD_GATHERED_NOTHING;
 	from = (uint32_t)offset;
 	to = (uint32_t)end;
+	if (how.strict && differs(p, g, from, to, bytes))
+		return KD_GATHERED_DIFFERS;
 	if (from > known && !how.any_order)
 		return KD_GATHERED_WAITS;
 	if (!how.last && is_covered(g, from, to))
@@ -197,4 +215,16 @@ enum kd_gathered kd_gather_add(const struct kd_gathers *p, struct kd_gather *g, 
 	if (changed || kd_gather_len(g) > known)
 		return KD_GATHERED_GREW;
 	return from > known ? KD_GATHERED_WAITS : KD_GATHERED_NOTHING;
+}
+
+void kd_gather_skip(const struct kd_gathers *p, struct kd_gather *g, uint32_t n)
+{
+	uint8_t *mine = p->bytes + (size_t)(g - p->slot - 1) * p->depth;
+
+	memmove(mine, mine + n, g->run[g->nruns - 1].to - n);
+	g->base += n;
+	for (uint32_t i = 0; i < g->nruns; i++) {
+		g->run[i].from -= i > 0 ? n : 0;
+		g->run[i].to -= n;
+	}
 }

@@ -53,16 +53,20 @@ enum kd_gathered {
 	KD_GATHERED_WAITS,   /* it lies behind a gap */
 	KD_GATHERED_NOTHING, /* it holds nothing new, or lies past the depth */
 	KD_GATHERED_PAST,    /* it ends before byte 0 */
+	KD_GATHERED_DIFFERS, /* strict: some of its bytes were there before, and were others */
 };
 
 struct kd_gather_how {
 	bool any_order; /* what lies behind a gap is kept */
 	bool last;	/* of bytes that come twice, the later ones count */
+	bool strict;	/* they must be the same both times */
 };
 
 /* A segment. What lies before byte 0 or past the depth is cut off. */
 enum kd_gathered kd_gather_add(const struct kd_gathers *p, struct kd_gather *g, struct kd_gather_how how,
 	uint32_t seq, const uint8_t *bytes, uint32_t len);
+/* Byte `n` becomes byte 0; n is less than kd_gather_len. */
+void kd_gather_skip(const struct kd_gathers *p, struct kd_gather *g, uint32_t n);
 /* Bytes from byte 0 on, without a gap. */
 uint32_t kd_gather_len(const struct kd_gather *g);
 const uint8_t *kd_gather_bytes(const struct kd_gathers *p, const struct kd_gather *g);

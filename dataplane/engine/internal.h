@@ -95,6 +95,9 @@ struct kd_step {
 	uint8_t app_index;		       /* KD_APP_NONE = not recognised in this packet */
 	bool gathers;			       /* this side's segments are put together */
 	bool wants_more;		       /* some parser waits for more of the same bytes */
+	bool exact_case, dot_ignored;	       /* how its name compares; set when it is recognised */
+	uint8_t messages;		       /* read of this packet before the one at look */
+	uint32_t skipped;		       /* their bytes, no longer in look */
 	uint32_t seq;			       /* of the first payload byte; set when gathers is */
 	uint32_t look_len, look_from, look_to; /* bytes at look; of them, those of this packet */
 	const uint8_t *look;		       /* what parsers see */
@@ -131,7 +134,7 @@ enum kd_offer {
 	KD_OFFER_SPENT,	  /* the first of its side that is not inspected any more */
 };
 
-/* knob.c: finds the flow's set of knobs. */
+/* knob.c: finds the flow's set of knobs, of this moment, or of the one when they were first asked for. */
 void kd_knobs_resolve(struct kd_step *s);
 /* What the box does about that with the flow in hand, which nothing has hold of. */
 static inline unsigned int kd_knob(struct kd_step *s, enum kd_knob_index knob)
@@ -141,8 +144,18 @@ static inline unsigned int kd_knob(struct kd_step *s, enum kd_knob_index knob)
 	return s->e->knobs.set[s->flow->open.knobs].value[knob];
 }
 
+/* Whether a flapping entry of the policy was there when the flow's knobs were first asked for. */
+static inline bool kd_flaps_on(struct kd_step *s, unsigned int flap)
+{
+	if (s->flow->open.knobs == 0)
+		kd_knobs_resolve(s);
+	return (s->e->knobs.set[s->flow->open.knobs].flaps[flap / 8] >> (flap % 8) & 1) != 0;
+}
+
 /* stream.c */
 enum kd_offer kd_stream_offer(struct kd_step *s);
+/* Another message of the same packet is at look; false: there is none, or the flow's fate is settled. */
+bool kd_stream_next(struct kd_step *s);
 void kd_stream_settle(struct kd_step *s);
 /* Gives back what is gathered for a flow that nothing has hold of; before its state becomes a rule's. */
 void kd_stream_forget(struct kd_engine *e, struct kd_flow *f);

@@ -2,8 +2,9 @@
 /*
  * The knobs of a flow: of each knob the first entry of the policy that fits the flow's destination, protocol
  * and node, else the default. Resolved when somebody first asks, and again once the protocol is known: an
- * entry for some protocols fits all that may still turn out to be one of them. Who reads a knob decides what
- * it means.
+ * entry for some protocols fits all that may still turn out to be one of them. An entry that flaps is there
+ * for the flow or not as it was on the flow's node when first asked for, by packet time alone. Who reads a
+ * knob decides what it means.
  */
 #include "engine/internal.h"
 
@@ -85,7 +86,27 @@ static bool may_speak(const struct kd_step *s, uint64_t protocols)
 	return false;
 }
 
-static bool fits(const struct kd_step *s, const struct kd_knob *k)
+static bool has_flap(const struct kd_knob_set *set, unsigned int flap)
+{
+	return (set->flaps[flap / 8] >> (flap % 8) & 1) != 0;
+}
+
+/* By turns there and not there for the same time; where in its turns a node stands is drawn. */
+static void find_flaps(const struct kd_step *s, struct kd_knob_set *ret)
+{
+	const struct kd_policy *p = s->e->policy;
+
+	for (uint32_t i = 0; i < p->nflaps; i++) {
+		const struct kd_flap *f = &p->flaps[i];
+		uint64_t phase =
+			kd_draw(s->e->seed, s->e->box, KD_DRAW_FLAP, f->draw, kd_flow_node(s->flow), 0);
+
+		if ((s->now_ns + phase % (2 * f->time_ns)) / f->time_ns % 2 == 0)
+			ret->flaps[i / 8] |= (uint8_t)(1u << (i % 8));
+	}
+}
+
+static bool fits(const struct kd_step *s, const struct kd_knob_set *set, const struct kd_knob *k)
 {
 	const struct kd_flow *f = s->flow;
 
@@ -94,6 +115,8 @@ static bool fits(const struct kd_step *s, const struct kd_knob *k)
 	if (k->to_set != 0 && !kd_set_bits_has(kd_prefixes_match(s->e->policy->prefixes,
 						       kd_flow_addr(f, kd_to(f)), f->v6 != 0),
 				      k->to_set))
+		return false;
+	if (k->flap != 0 && !has_flap(set, k->flap - 1u))
 		return false;
 	return is_on_node(s, k);
 }
@@ -105,10 +128,15 @@ void kd_knobs_resolve(struct kd_step *s)
 	struct kd_knob_set set = e->knobs.set[KD_KNOB_SET_DEFAULTS];
 	bool done[KD_KNOB_COUNT] = {false}, full;
 
+	if (s->flow->open.knobs != 0)
+		memcpy(set.flaps, e->knobs.set[s->flow->open.knobs].flaps, sizeof(set.flaps));
+	else if (p->nflaps != 0)
+		find_flaps(s, &set);
+
 	for (uint32_t i = 0; i < p->nknobs; i++) {
 		const struct kd_knob *k = &p->knobs[i];
 
-		if (k->index >= KD_KNOB_COUNT || done[k->index] || !fits(s, k))
+		if (k->index >= KD_KNOB_COUNT || done[k->index] || !fits(s, &set, k))
 			continue;
 		done[k->index] = true;
 		set.value[k->index] = k->value_index;

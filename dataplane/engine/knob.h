@@ -16,14 +16,24 @@
 #define KD_KNOBS(X)                                                                                          \
 	X(TCP_REASSEMBLE, "tcp.reassemble", "off|in-order|any-order", "off", "X-SEG-1",                      \
 		"segments are put together before they are read")                                            \
-	X(TCP_OVERLAP, "tcp.overlap", "first|last", "first", "assumed",                                      \
-		"which bytes of overlapping segments count")                                                 \
+	X(TCP_OVERLAP, "tcp.overlap", "first|last|strict", "first", "assumed",                               \
+		"which bytes of overlapping segments count; strict: different ones end putting together")    \
 	X(TLS_JOIN_RECORDS, "tls.join_records", "off|within_segment|stream", "off", "X-SEG-1",               \
 		"a ClientHello split over records is joined")                                                \
 	X(TLS_PARSER_2021, "tls.parser_2021", "off|on", "off", "assumed",                                    \
 		"flows are given up and looked on at as the throttling boxes of 2021 did")                   \
 	X(FLOW_REMOTE_SYN, "flow.remote_syn", "ignored|lifts", "ignored", "assumed",                         \
-		"a SYN of the side that did not open the flow")
+		"a SYN of the side that did not open the flow")                                              \
+	X(TLS_PADDED_HELLO, "tls.padded_hello", "unparsed|parsed", "unparsed", "X-THR-2021",                 \
+		"a ClientHello that goes on past its segment is read as far as it came")                     \
+	X(HTTP_REQUESTS, "http.requests", "first|all", "first", "X-RATE-1",                                  \
+		"which requests of a connection are read")                                                   \
+	X(NAMES_CASE, "names.case", "ignored|exact", "ignored", "assumed",                                   \
+		"upper and lower case of names on the wire")                                                 \
+	X(NAMES_TRAILING_DOT, "names.trailing_dot", "exact|ignored", "exact", "X-THR-2021",                  \
+		"a name on the wire that ends with a dot")                                                   \
+	X(FLOW_CLEAN_HELLO, "flow.clean_hello", "clears|looks_on", "clears", "assumed",                      \
+		"a flow with a ClientHello that no rule takes")
 
 enum kd_knob_index {
 #define X(symbol, name, values, deflt, claim, help) KD_KNOB_##symbol,
@@ -33,10 +43,15 @@ enum kd_knob_index {
 };
 
 enum kd_reassemble { KD_REASSEMBLE_OFF, KD_REASSEMBLE_IN_ORDER, KD_REASSEMBLE_ANY_ORDER };
-enum kd_overlap { KD_OVERLAP_FIRST, KD_OVERLAP_LAST };
+enum kd_overlap { KD_OVERLAP_FIRST, KD_OVERLAP_LAST, KD_OVERLAP_STRICT };
 enum kd_join { KD_JOIN_OFF, KD_JOIN_WITHIN_SEGMENT, KD_JOIN_STREAM };
 enum kd_parser_2021 { KD_PARSER_2021_OFF, KD_PARSER_2021_ON };
 enum kd_remote_syn { KD_REMOTE_SYN_IGNORED, KD_REMOTE_SYN_LIFTS };
+enum kd_padded_hello { KD_PADDED_HELLO_UNPARSED, KD_PADDED_HELLO_PARSED };
+enum kd_requests { KD_REQUESTS_FIRST, KD_REQUESTS_ALL };
+enum kd_name_case { KD_NAME_CASE_IGNORED, KD_NAME_CASE_EXACT };
+enum kd_trailing_dot { KD_TRAILING_DOT_EXACT, KD_TRAILING_DOT_IGNORED };
+enum kd_clean_hello { KD_CLEAN_HELLO_CLEARS, KD_CLEAN_HELLO_LOOKS_ON };
 
 struct kd_knob_row {
 	const char *name, *values, *deflt, *claim, *help;
@@ -48,8 +63,12 @@ extern const struct kd_knob_row kd_knob_rows[KD_KNOB_COUNT];
 int kd_knob_find(const char *name, size_t len);
 int kd_knob_value(unsigned int knob, const char *value, size_t len);
 
+/* Entries of one policy that come and go. */
+#define KD_FLAPS_MAX 32
+
 struct kd_knob_set {
 	uint8_t value[KD_KNOB_COUNT];
+	uint8_t flaps[KD_FLAPS_MAX / 8]; /* bit per kd_policy.flaps: it was there */
 };
 
 /* Distinct sets of one engine; a flow keeps an index, 0 = not resolved yet. [1] holds the defaults. */

@@ -21,10 +21,35 @@
 
 static const struct kd_set_bits no_sets;
 
+/*
+ * The name as it compares. The matchers take it without case; where case counts a capital of the wire is a
+ * letter that no list has. A name longer than any host is none then.
+ */
+static size_t spell(const struct kd_step *s, const struct kd_app_field *name, uint8_t buf[KD_NAME_MAX],
+	const uint8_t **ret)
+{
+	size_t len = name->len;
+
+	*ret = name->p;
+	if (s->dot_ignored && len > 1 && name->p[len - 1] == '.')
+		len--;
+	if (!s->exact_case)
+		return len;
+	if (len > KD_NAME_MAX)
+		return 0;
+	for (size_t i = 0; i < len; i++)
+		buf[i] = name->p[i] >= 'A' && name->p[i] <= 'Z' ? 1 : name->p[i];
+	*ret = buf;
+	return len;
+}
+
 const struct kd_set_bits *kd_seen_names(const struct kd_step *s, struct kd_seen *seen)
 {
 	const struct kd_policy *p = s->e->policy;
 	const struct kd_app_field *name = kd_seen_name(s);
+	uint8_t buf[KD_NAME_MAX];
+	const uint8_t *text;
+	size_t len;
 
 	if ((seen->known & KNOWS_NAMES) != 0)
 		return &seen->names;
@@ -32,10 +57,11 @@ const struct kd_set_bits *kd_seen_names(const struct kd_step *s, struct kd_seen 
 	memset(&seen->names, 0, sizeof(seen->names));
 	if (name == NULL)
 		return &seen->names;
+	len = spell(s, name, buf, &text);
 	if (p->names != NULL)
-		kd_names_match(p->names, name->p, name->len, &seen->names);
+		kd_names_match(p->names, text, len, &seen->names);
 	if (p->name_patterns != NULL)
-		kd_patterns_match(p->name_patterns, s->e->scratch, name->p, name->len, &seen->names);
+		kd_patterns_match(p->name_patterns, s->e->scratch, text, len, &seen->names);
 	return &seen->names;
 }
 

@@ -50,6 +50,8 @@ struct kd_app_field {
 struct kd_how {
 	uint32_t from, to; /* of the bytes, those that came with the segment in hand */
 	uint8_t join;	   /* enum kd_join: of TLS records */
+	uint8_t padded;	   /* enum kd_padded_hello */
+	uint8_t requests;  /* enum kd_requests */
 	uint8_t *room;	   /* where pieces may be put together; good until the next parse. NULL = none */
 	size_t room_len;
 };
@@ -57,9 +59,12 @@ struct kd_how {
 struct kd_app {
 	struct kd_how how;
 	struct kd_app_field field[KD_FIELDS_MAX];
-	bool alone;  /* need more: but no more of these bytes, what may come is looked at by itself */
-	bool leads;  /* a match: on the same flow what is wanted may follow, as behind a proxy's request */
-	uint8_t why; /* index into the protocol's reasons: what it saw, also when need more or no */
+	bool alone;    /* need more: but no more of these bytes, what may come is looked at by itself */
+	bool leads;    /* a match: on the same flow what is wanted may follow, as behind a proxy's request */
+	bool partial;  /* a match, read as far as it came: more of these bytes say it again, and more */
+	bool goes_on;  /* a match that settles nothing about the flow: more of it is read */
+	uint32_t next; /* a match: where in these bytes another begins, also behind their end; 0 = nowhere */
+	uint8_t why;   /* index into the protocol's reasons: what it saw, also when need more or no */
 	uint16_t scratch_len;		 /* bytes of scratch in use */
 	uint8_t scratch[KD_APP_SCRATCH]; /* for lists that do not lie in one piece */
 };

@@ -61,6 +61,8 @@
 	X(STREAM_WAITS, "stream.waits", "behind a gap in what is put together; the box waits for the rest")  \
 	X(STREAM_NOTHING_NEW, "stream.nothing_new", "holds nothing that was not seen before")                \
 	X(STREAM_NO_ROOM, "stream.no_room", "no room to put it together with others; inspected by itself")   \
+	X(STREAM_DIFFERS, "stream.differs",                                                                  \
+		"differs from what came before at the same place; its side is not put together any more")    \
 	X(CLASSIFY_UNKNOWN, "classify.unknown", "no protocol recognises this payload; more is looked at")    \
 	X(CLASSIFY_BUDGET, "classify.budget_spent",                                                          \
 		"nothing recognised within the inspection budget; given up")                                 \

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum kd_purpose { KD_DRAW_FLOW_ID = 1, KD_DRAW_TABLE, KD_DRAW_MISS, KD_DRAW_NODE };
+enum kd_purpose { KD_DRAW_FLOW_ID = 1, KD_DRAW_TABLE, KD_DRAW_MISS, KD_DRAW_NODE, KD_DRAW_FLAP };
 
 static inline uint64_t kd_mix(uint64_t a, uint64_t b)
 {

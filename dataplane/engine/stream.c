@@ -13,6 +13,9 @@
  */
 #include "engine/internal.h"
 
+/* Messages of one packet that are read; no source has a box that reads more than one. */
+#define MESSAGES_MAX 32
+
 /* The flow of a side, as its gathering is called. Flows do not move while they live. */
 static uint64_t owner(const struct kd_flow *f, unsigned int side)
 {
@@ -68,7 +71,8 @@ static struct kd_gather_how how(struct kd_step *s)
 {
 	return (struct kd_gather_how){
 		.any_order = kd_knob(s, KD_KNOB_TCP_REASSEMBLE) == KD_REASSEMBLE_ANY_ORDER,
-		.last = kd_knob(s, KD_KNOB_TCP_OVERLAP) == KD_OVERLAP_LAST};
+		.last = kd_knob(s, KD_KNOB_TCP_OVERLAP) == KD_OVERLAP_LAST,
+		.strict = kd_knob(s, KD_KNOB_TCP_OVERLAP) == KD_OVERLAP_STRICT};
 }
 
 static void look_at(struct kd_step *s, const uint8_t *bytes, uint32_t len, uint32_t from, uint32_t to)
@@ -103,6 +107,16 @@ static uint32_t start_of(const struct kd_step *s)
 	return s->seq;
 }
 
+/* Who says two things of one byte is not put together any more: each segment stands for itself. */
+static enum kd_offer contradicted(struct kd_step *s)
+{
+	give_back(s->e, s->flow, s->pkt->side);
+	s->flow->open.said |= (uint8_t)KD_SAID_TWO_THINGS(s->pkt->side);
+	kd_flow_note(s->flow, KD_REASON_STREAM_DIFFERS);
+	s->gathers = false;
+	return alone(s);
+}
+
 static enum kd_offer gathered(struct kd_step *s, const struct kd_gather *g, enum kd_gathered got)
 {
 	int32_t from = (int32_t)(s->seq - g->base);
@@ -118,6 +132,8 @@ static enum kd_offer gathered(struct kd_step *s, const struct kd_gather *g, enum
 	case KD_GATHERED_PAST:
 		s->gathers = false;
 		return alone(s);
+	case KD_GATHERED_DIFFERS:
+		return contradicted(s);
 	default:
 		return nothing(s, KD_REASON_STREAM_NOTHING_NEW);
 	}
@@ -196,6 +212,38 @@ static void give_up_or_not(struct kd_step *s)
 		f->open.looked_at[side] = (uint16_t)budget(s);
 }
 
+bool kd_stream_next(struct kd_step *s)
+{
+	uint32_t n;
+
+	if (s->app_index == KD_APP_NONE || s->app.next == 0 || s->app.next >= s->look_len ||
+		(s->flow->flags & KD_FLOW_DECIDED) != 0 || ++s->messages >= MESSAGES_MAX)
+		return false;
+	n = s->app.next;
+	look_at(s, s->look + n, s->look_len - n, s->look_from > n ? s->look_from - n : 0,
+		s->look_to > n ? s->look_to - n : 0);
+	s->skipped += n;
+	s->app_index = KD_APP_NONE;
+	return true;
+}
+
+/* A gathering that begins with what is at look; NULL: no room. */
+static struct kd_gather *go_on(struct kd_step *s)
+{
+	struct kd_gather *g = gathering(s);
+
+	if (g != NULL) {
+		if (s->skipped > 0)
+			kd_gather_skip(&s->e->gathers, g, s->skipped);
+		return g;
+	}
+	g = begin(s, s->skipped > 0 ? s->seq + s->skipped : start_of(s));
+	if (g != NULL)
+		kd_gather_add(&s->e->gathers, g, how(s), s->seq + s->skipped,
+			s->pkt->data + s->view->payload_off + s->skipped, s->view->payload_len - s->skipped);
+	return g;
+}
+
 /* What the parsers made of it: more is gathered, or the next segment is a new start. */
 void kd_stream_settle(struct kd_step *s)
 {
@@ -211,13 +259,7 @@ void kd_stream_settle(struct kd_step *s)
 		start_anew(s->e, f, side);
 		return;
 	}
-	g = gathering(s);
-	if (g == NULL) {
-		g = begin(s, start_of(s));
-		if (g != NULL)
-			kd_gather_add(&s->e->gathers, g, how(s), s->seq, s->pkt->data + s->view->payload_off,
-				s->view->payload_len);
-	}
+	g = go_on(s);
 	if (g == NULL) {
 		s->reason = KD_REASON_STREAM_NO_ROOM;
 	} else if (kd_gather_len(g) == s->e->gathers.depth) {
@@ -234,6 +276,7 @@ static inline bool may_gather(struct kd_step *s)
 {
 	return s->e->gathers.max != 0 && s->key->proto == KD_PROTO_TCP && s->flow != &s->e->untracked.flow &&
 	       s->view->payload_len == s->view->payload_wire_len &&
+	       (s->flow->open.said & KD_SAID_TWO_THINGS(s->pkt->side)) == 0 &&
 	       kd_knob(s, KD_KNOB_TCP_REASSEMBLE) != KD_REASSEMBLE_OFF;
 }
 
@@ -244,6 +287,8 @@ enum kd_offer kd_stream_offer(struct kd_step *s)
 	uint32_t most;
 
 	s->gathers = false;
+	s->messages = 0;
+	s->skipped = 0;
 	if (s->view->payload_len == 0) {
 		s->reason = s->view->payload_wire_len != 0 ? KD_REASON_TRUNCATED_CAPTURE
 							   : KD_REASON_FLOW_NO_PAYLOAD;

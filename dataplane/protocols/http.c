@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Decides whether a TCP payload starts with an HTTP/1 request, and reads its host. Only the first request:
- * later ones, in the same packet too, are nobody's business here (X-RATE-1). The target, the headers and the
- * body are not judged.
+ * Decides whether a TCP payload starts with an HTTP/1 request, and reads its host. Later ones, in the same
+ * packet too, are nobody's business (X-RATE-1), unless http.requests says all: then it tells where the next
+ * begins, behind a body of stated length; a chunked one hides what follows it. The target, the headers and
+ * the body are not judged.
  *
  * Circumvention tools vary the case and the blanks of a request head to slip by naive parsers; no public
  * source says what the box of 2022 accepts. Assumed, in the sense of RFC 9110 and 9112: header names compare
@@ -13,10 +14,12 @@
 #include "engine/protocol.h"
 
 #include "engine/cursor.h"
+#include "engine/knob.h"
 
 #include <string.h>
 
 #define METHOD_MAX 16
+#define BODY_MAX (1u << 24) /* a longer one ends in no packet in hand */
 
 enum { FIELD_HOST, FIELD_METHOD, FIELD_URL, FIELD_VERSION };
 enum { WHY_REQUEST, WHY_NO_HOST, WHY_HEAD_INCOMPLETE, WHY_NOT_HTTP, WHY_MALFORMED };
@@ -172,14 +175,32 @@ static bool split_field(struct kd_cur *line, struct slice *name)
 	return true;
 }
 
-static bool is_host(struct slice name)
+/* Letters and hyphens in lower case; `word` too. */
+static bool is_field(struct slice name, const char *word)
 {
-	static const uint8_t host[] = {'h', 'o', 's', 't'};
-
-	for (size_t i = 0; i < sizeof(host); i++)
-		if (name.len != sizeof(host) || (name.p[i] | 0x20) != host[i])
+	if (name.len != strlen(word))
+		return false;
+	for (size_t i = 0; i < name.len; i++)
+		if ((name.p[i] | 0x20) != word[i])
 			return false;
 	return true;
+}
+
+/* What is not a plain number below BODY_MAX is longer than anything. */
+static uint32_t body_length(struct kd_cur text)
+{
+	uint32_t n = 0;
+
+	if (kd_cur_left(&text) == 0)
+		return BODY_MAX;
+	while (kd_cur_left(&text) > 0) {
+		uint8_t b = kd_cur_u8(&text);
+
+		if (b < '0' || b > '9' || n >= BODY_MAX)
+			return BODY_MAX;
+		n = n * 10 + (b - '0');
+	}
+	return n < BODY_MAX ? n : BODY_MAX;
 }
 
 /* uri-host of `uri-host [":" port]`: what follows the first colon outside brackets is taken for the port. */
@@ -217,6 +238,31 @@ static struct slice target_host(const struct request *r)
 	return without_port(text);
 }
 
+/* Where the next request begins: behind head, body and blank lines (RFC 9112 2.2), if the head ends here and
+ * says how long the body is. `c` stands at the first field line. */
+static void find_next(struct kd_cur c, const uint8_t *start, struct kd_app *app)
+{
+	struct kd_cur line;
+	struct slice name;
+	uint32_t body = 0;
+
+	while (take_line(&c, &line)) {
+		if (kd_cur_left(&line) == 0) {
+			while (body == 0 && kd_cur_left(&c) > 0 && (*c.p == '\r' || *c.p == '\n'))
+				kd_cur_skip(&c, 1);
+			app->next = (uint32_t)(c.p - start) + body;
+			return;
+		}
+		if (!split_field(&line, &name) || is_field(name, "transfer-encoding"))
+			return;
+		if (is_field(name, "content-length"))
+			body = body_length(line);
+		if (body == BODY_MAX)
+			return;
+	}
+	app->partial = true;
+}
+
 static enum kd_parse parse(const uint8_t *payload, size_t len, struct kd_app *app)
 {
 	struct kd_cur c = kd_cur(payload, len < UINT16_MAX ? len : UINT16_MAX),
@@ -231,12 +277,15 @@ static enum kd_parse parse(const uint8_t *payload, size_t len, struct kd_app *ap
 	start = request_line(&c, &r, app);
 	if (start != KD_MATCH)
 		return start;
+	app->goes_on = app->how.requests == KD_REQUESTS_ALL;
+	if (app->goes_on)
+		find_next(c, payload, app);
 	while (take_line(&c, &line)) {
 		if (kd_cur_left(&line) == 0)
 			return match(app, &r, target_host(&r));
 		if (!split_field(&line, &name))
 			return no(app, KD_NOT_MINE, WHY_MALFORMED);
-		if (!is_host(name))
+		if (!is_field(name, "host"))
 			continue;
 		host = without_port(line);
 		return match(app, &r, host.len > 0 ? host : target_host(&r));

@@ -39,6 +39,7 @@ enum {
 	WHY_OTHER_RECORD,
 	WHY_NOT_TLS,
 	WHY_MALFORMED,
+	WHY_PADDED,
 };
 
 static enum kd_parse answer(struct kd_app *app, enum kd_parse parse, uint8_t why)
@@ -133,17 +134,21 @@ static bool extension(uint16_t type, struct kd_cur body, struct kd_app *app, uns
 	return true;
 }
 
-static bool extensions(struct kd_cur hello, struct kd_app *app)
+/* `cut`: the end of the hello is missing, so those that are whole count. */
+static bool extensions(struct kd_cur hello, struct kd_app *app, bool cut)
 {
-	struct kd_cur list = kd_cur_sub(&hello, kd_cur_be16(&hello)), body;
+	uint16_t len = kd_cur_be16(&hello), type;
+	struct kd_cur list = kd_cur_sub(&hello, cut && len > kd_cur_left(&hello) ? kd_cur_left(&hello) : len),
+		      body;
 	unsigned int seen = 0;
-	uint16_t type;
 
 	if (list.bad || kd_cur_left(&hello) != 0)
 		return false;
 	while (kd_cur_left(&list) > 0) {
 		type = kd_cur_be16(&list);
 		body = kd_cur_sub(&list, kd_cur_be16(&list));
+		if (body.bad && cut)
+			break;
 		if (body.bad || !extension(type, body, app, &seen))
 			return false;
 	}
@@ -153,7 +158,7 @@ static bool extensions(struct kd_cur hello, struct kd_app *app)
 }
 
 /* The body of a ClientHello. X-THR-2021: a broken session id or cipher suite length is no trigger. */
-static bool client_hello(struct kd_cur hello, struct kd_app *app)
+static bool client_hello(struct kd_cur hello, struct kd_app *app, bool cut)
 {
 	const uint8_t *version = kd_cur_take(&hello, 2);
 	uint8_t session_len, compression_len;
@@ -168,7 +173,7 @@ static bool client_hello(struct kd_cur hello, struct kd_app *app)
 	kd_cur_skip(&hello, compression_len);
 	if (hello.bad || session_len > 32 || suites_len == 0 || suites_len % 2 != 0 || compression_len == 0)
 		return false;
-	if (kd_cur_left(&hello) > 0 && !extensions(hello, app)) /* RFC 5246 7.4.1.2: may end here */
+	if (kd_cur_left(&hello) > 0 && !extensions(hello, app, cut)) /* RFC 5246 7.4.1.2: may end here */
 		return false;
 	set_number(&app->field[FIELD_LEGACY_VERSION], version);
 	if (app->field[FIELD_VERSION].p == NULL)
@@ -208,7 +213,7 @@ static enum kd_parse joined(struct kd_cur c, struct kd_app *app)
 	if (within && (size_t)(c.p - start) > app->how.to)
 		return answer(app, KD_NEED_MORE, WHY_MORE_RECORDS);
 	if ((have > need && app->how.room[need] == HELLO_CLIENT) ||
-		!client_hello(kd_cur(app->how.room + 4, need - 4), app))
+		!client_hello(kd_cur(app->how.room + 4, need - 4), app, false))
 		return answer(app, KD_NOT_MINE, WHY_MALFORMED);
 	return answer(app, KD_MATCH, app->field[FIELD_SNI].p == NULL ? WHY_NO_NAME : WHY_CLIENT_HELLO);
 }
@@ -221,6 +226,17 @@ static enum kd_parse more_records(struct kd_cur c, struct kd_app *app)
 		return joined(kd_cur(c.p - RECORD_HEADER, RECORD_HEADER + kd_cur_left(&c)), app);
 	app->alone = true;
 	return answer(app, KD_NEED_MORE, WHY_MORE_RECORDS);
+}
+
+/* T-2024-01-14-padded-clienthello: a name ahead of padding that fills more than the segment is read. */
+static enum kd_parse as_far(struct kd_cur record, struct kd_app *app)
+{
+	kd_cur_skip(&record, 4);
+	if (app->how.padded != KD_PADDED_HELLO_PARSED || !client_hello(record, app, true) ||
+		app->field[FIELD_SNI].p == NULL)
+		return answer(app, KD_NEED_MORE, WHY_RECORD_INCOMPLETE);
+	app->partial = app->goes_on = true;
+	return answer(app, KD_MATCH, WHY_PADDED);
 }
 
 /* A record whose header and first byte say ClientHello; `c` stands behind the record header. */
@@ -241,12 +257,13 @@ static enum kd_parse hello_record(struct kd_cur c, uint16_t record_len, struct k
 		return more_records(c, app);
 	record = kd_cur_sub(&c, record_len);
 	if (record.bad)
-		return answer(app, KD_NEED_MORE, WHY_RECORD_INCOMPLETE);
+		return as_far(kd_cur(c.p, kd_cur_left(&c)), app);
 	kd_cur_skip(&record, 4);
 	hello = kd_cur_sub(&record, hello_len);
 	/* X-THR-2021 asks for a record of at least 4 + the hello: what is behind it may be anything but a
 	 * hello. */
-	if ((kd_cur_left(&record) > 0 && kd_cur_u8(&record) == HELLO_CLIENT) || !client_hello(hello, app))
+	if ((kd_cur_left(&record) > 0 && kd_cur_u8(&record) == HELLO_CLIENT) ||
+		!client_hello(hello, app, false))
 		return answer(app, KD_NOT_MINE, WHY_MALFORMED);
 	return answer(app, KD_MATCH, app->field[FIELD_SNI].p == NULL ? WHY_NO_NAME : WHY_CLIENT_HELLO);
 }
@@ -325,6 +342,8 @@ const struct kd_protocol kd_protocol_tls = {
 			[WHY_NOT_TLS] = {"tls.not_tls", "not a TLS record"},
 			[WHY_MALFORMED] = {"tls.malformed",
 				"a TLS record or ClientHello whose lengths or name do not hold"},
+			[WHY_PADDED] = {"tls.client_hello_cut",
+				"a ClientHello that goes on past the segment; its name is known"},
 		},
 	.parse = parse,
 };

@@ -102,12 +102,7 @@ const struct kd_announced kd_announced_residual[] = {
 };
 
 const struct kd_announced kd_announced_knobs[] = {
-	{"tls.padded_hello",
-		WORDS("parsed|unparsed", "a ClientHello behind another record or padding is found")},
 	{"tls.certificates", WORDS("unread|read", "names of the server's certificate are read")},
-	{"http.requests", WORDS("first|all", "which requests of a connection are read")},
-	{"names.case", WORDS("ignored|exact", "upper and lower case of names on the wire")},
-	{"names.trailing_dot", WORDS("exact|ignored", "a name on the wire that ends with a dot")},
 	{"fake.checksum", WORDS(FAKES, "packets with a wrong checksum")},
 	{"fake.ttl", WORDS(FAKES, "packets whose TTL differs from their flow's")},
 	{"fake.sequence", WORDS(FAKES, "segments far outside the window")},
@@ -121,7 +116,6 @@ const struct kd_announced kd_announced_knobs[] = {
 	{"fake.low_ttl_end", WORDS(FAKES, "a RST or FIN that cannot reach the other end")},
 	{"fake.name_length", WORDS(FAKES, "names whose length fields contradict each other")},
 	{"flow.fin_rst", WORDS("ignored|clears", "a FIN or RST on a flow that a rule has hold of")},
-	{"flow.clean_hello", WORDS("looks_on|clears", "a ClientHello that no rule takes")},
 	{"frag.inspect", WORDS("no|yes", "fragmented packets are read")},
 	END,
 };

@@ -164,6 +164,7 @@ struct kd_book_rule {
 	struct kd_miss *misses; /* first in force; none = 0 */
 	unsigned int nmisses;
 	struct kd_book_number share; /* text NULL = all nodes */
+	struct kd_book_number flap;  /* text NULL = it stays */
 	const char *other;	     /* else: rule id; NULL = none */
 	struct kd_at other_at;
 	struct kd_book_number *numbers; /* every number it states, the ones above too */
@@ -203,6 +204,7 @@ struct kd_book_knob {
 	uint32_t *weights;
 	unsigned int nvalues;
 	struct kd_book_number share; /* text NULL = all nodes */
+	struct kd_book_number flap;  /* text NULL = it stays */
 	uint64_t protocols;	     /* 0 = any; announced ones have the bits of kd_protocol_word */
 	struct kd_address_term *to;  /* NULL = any */
 	const char *pending;

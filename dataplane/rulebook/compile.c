@@ -109,6 +109,30 @@ static uint64_t number(const struct work *w, const struct kd_book_rule *rule, co
 	return kd_sample_number(&w->picked.sample, rule->draw, n->key, &n->n);
 }
 
+/* Equal ones are one, so that a flow has few to remember. */
+static uint8_t flap(struct work *w, const struct kd_at *at, uint64_t draw, uint64_t time_ns)
+{
+	struct kd_policy *p = w->policy;
+
+	for (uint32_t i = 0; i < p->nflaps; i++)
+		if (p->flaps[i].draw == draw && p->flaps[i].time_ns == time_ns)
+			return (uint8_t)(i + 1);
+	if (p->nflaps == KD_FLAPS_MAX) {
+		kd_diag(w->book->diags, KD_DIAG_ERROR, at->file, at->line, at->path,
+			"give those that come and go together the same \"draw\" and time",
+			"more than %d entries in force with \"flap\"", KD_FLAPS_MAX);
+		return 0;
+	}
+	p->flaps = kd_arena_grow(w->arena, p->flaps, p->nflaps, sizeof(*p->flaps));
+	if (p->flaps == NULL) {
+		w->no_memory = true;
+		p->nflaps = 0;
+		return 0;
+	}
+	p->flaps[p->nflaps++] = (struct kd_flap){.draw = draw, .time_ns = time_ns};
+	return (uint8_t)p->nflaps;
+}
+
 /* Numbers of the mechanism's settings go over the block of defaults. */
 static void params(const struct work *w, const struct kd_picked_rule *p, uint8_t *ret)
 {
@@ -147,6 +171,8 @@ static void rule(struct work *w, const struct kd_picked_rule *p, struct kd_rule 
 	r->first_term = KD_TERM_TRUE;
 	r->presence = b->share.text != NULL ? number(w, p->rule, &b->share) : UINT64_MAX;
 	r->draw = draw_of(p->rule->draw);
+	if (b->flap.text != NULL)
+		r->flap = flap(w, &p->rule->at, r->draw, number(w, p->rule, &b->flap));
 	if (b->residual.given && b->residual.time.text != NULL)
 		r->residual_ns = number(w, p->rule, &b->residual.time);
 	if (p->miss != NULL && p->miss->value.text != NULL)
@@ -220,6 +246,8 @@ static int knob(struct work *w, const struct kd_book_knob *b)
 	}
 	if (b->share.text != NULL)
 		k.share = kd_sample_number(sample, b->draw, b->share.key, &b->share.n);
+	if (b->flap.text != NULL)
+		k.flap = flap(w, &b->at, k.draw, kd_sample_number(sample, b->draw, b->flap.key, &b->flap.n));
 	if (b->to != NULL) {
 		int rc = kd_sets_addresses(w->sets, b->to, &b->at, &k.to_set);
 

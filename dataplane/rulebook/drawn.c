@@ -116,6 +116,7 @@ static void add_knob(struct list *l, uint32_t index)
 	if (b->nvalues > 1)
 		add(l, "knob", id, "variant", l->policy->knobs[index].value);
 	add_number(l, "knob", id, b->draw, &b->share);
+	add_number(l, "knob", id, b->draw, &b->flap);
 }
 
 static bool is_overridden(const struct list *l, const char *key)

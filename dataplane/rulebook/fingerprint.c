@@ -20,6 +20,7 @@
 struct hasher {
 	EVP_MD_CTX *ctx;
 	const struct kd_picked *picked;
+	const struct kd_policy *policy;
 	struct kd_arena *scratch;
 	bool *tags; /* of the book: in use */
 	bool failed;
@@ -110,6 +111,16 @@ static void put_residual(struct hasher *h, const struct kd_residual *r)
 		put(h, r->protocols[i]);
 }
 
+/* `flap` as in struct kd_rule. */
+static void put_flap(struct hasher *h, const char *draw, uint8_t flap)
+{
+	if (flap == 0)
+		return;
+	put(h, "flap");
+	put(h, draw);
+	put_number(h, h->policy->flaps[flap - 1].time_ns);
+}
+
 static void put_rule(struct hasher *h, const struct kd_picked_rule *p, const struct kd_rule *compiled)
 {
 	const struct kd_book_rule *r = p->rule, *b = p->body;
@@ -139,6 +150,7 @@ static void put_rule(struct hasher *h, const struct kd_picked_rule *p, const str
 	put_number(h, compiled->presence);
 	if (compiled->presence != UINT64_MAX)
 		put(h, r->draw);
+	put_flap(h, r->draw, compiled->flap);
 	put_number(h, compiled->miss);
 	for (unsigned int i = 0; i < KD_PART_COUNT; i++) {
 		put(h, kd_grade_name(b->evidence.grade[i]));
@@ -154,6 +166,7 @@ static void put_knob(struct hasher *h, const struct kd_book_knob *b, const struc
 	put_number(h, k->share);
 	if (k->share != UINT64_MAX)
 		put(h, b->draw);
+	put_flap(h, b != NULL ? b->draw : NULL, k->flap);
 	put_protocols(h, k->protocols);
 	if (b == NULL || b->to == NULL)
 		return;
@@ -222,7 +235,8 @@ static void put_all(struct hasher *h, const struct kd_policy *policy)
 int kd_fingerprint(char ret[65], const struct kd_picked *picked, const struct kd_policy *policy)
 {
 	unsigned char digest[EVP_MAX_MD_SIZE];
-	struct hasher h = {.picked = picked, .ctx = EVP_MD_CTX_new(), .scratch = kd_arena_new()};
+	struct hasher h = {
+		.picked = picked, .policy = policy, .ctx = EVP_MD_CTX_new(), .scratch = kd_arena_new()};
 	unsigned int len = 0;
 
 	if (h.scratch != NULL)

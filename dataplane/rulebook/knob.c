@@ -155,6 +155,9 @@ static void fits(struct kd_book *book, const config_setting_t *group, struct kd_
 	s = kd_schema_get(group, "share", KD_TYPE_STRING);
 	if (s != NULL)
 		kd_number_read(book, s, "share", KD_UNIT_SHARE, &knob->share);
+	s = kd_schema_get(group, "flap", KD_TYPE_STRING);
+	if (s != NULL && kd_number_read(book, s, "flap", KD_UNIT_DURATION, &knob->flap))
+		kd_flap_lasts(book, s, &knob->flap);
 }
 
 static bool has_tag(const struct kd_address_term *t, const struct kd_book_tag *tag)
@@ -192,7 +195,8 @@ static bool same_to(const struct kd_address_term *a, const struct kd_address_ter
 	return within(a, b) && within(b, a);
 }
 
-/* A knob that an earlier one forestalls wherever both are in force; a share leaves it some nodes. */
+/* A knob that an earlier one forestalls wherever both are in force; a share leaves it some nodes, a flap some
+ * time. */
 static void twice(struct kd_book *book, const config_setting_t *group, const struct kd_book_knob *k)
 {
 	char hint[400];
@@ -200,8 +204,9 @@ static void twice(struct kd_book *book, const config_setting_t *group, const str
 	for (unsigned int i = 0; i < book->nknobs; i++) {
 		const struct kd_book_knob *b = &book->knobs[i];
 
-		if (strcmp(b->name, k->name) != 0 || b->share.text != NULL || b->protocols != k->protocols ||
-			!same_to(b->to, k->to) || !kd_scopes_meet(book, &b->scope, &k->scope))
+		if (strcmp(b->name, k->name) != 0 || b->share.text != NULL || b->flap.text != NULL ||
+			b->protocols != k->protocols || !same_to(b->to, k->to) ||
+			!kd_scopes_meet(book, &b->scope, &k->scope))
 			continue;
 		snprintf(hint, sizeof(hint), "first at %s:%d", b->at.file, b->at.line);
 		kd_schema_error(
@@ -217,8 +222,9 @@ static void knob(struct kd_book *book, const config_setting_t *group)
 		{"since", KD_TYPE_STRING, false}, {"until", KD_TYPE_STRING, false},
 		{"where", KD_TYPE_GROUP, false}, {"to", KD_TYPE_STRINGS, false},
 		{"protocol", KD_TYPE_STRINGS, false}, {"share", KD_TYPE_STRING, false},
-		{"variants", KD_TYPE_GROUPS, false}, {"draw", KD_TYPE_STRING, false},
-		{"evidence", KD_TYPE_GROUP, false}, {"pending", KD_TYPE_STRINGS, false}, {NULL, 0, false}};
+		{"flap", KD_TYPE_STRING, false}, {"variants", KD_TYPE_GROUPS, false},
+		{"draw", KD_TYPE_STRING, false}, {"evidence", KD_TYPE_GROUP, false},
+		{"pending", KD_TYPE_STRINGS, false}, {NULL, 0, false}};
 	const char *draw = kd_schema_string(group, "draw");
 	const struct kd_announced *row;
 	struct kd_book_knob k = {0};

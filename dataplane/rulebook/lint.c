@@ -40,7 +40,7 @@ static bool hides(const struct kd_book *book, const struct kd_book_rule *first, 
 {
 	/* A rule that is not on every node, or not always this one, leaves something for the next. */
 	if (first->broken || first->phase != later->phase || first->share.text != NULL ||
-		first->nvariants > 0)
+		first->flap.text != NULL || first->nvariants > 0)
 		return false;
 	return strcmp(text, later_text) == 0 && kd_scopes_meet(book, &first->scope, &later->scope);
 }

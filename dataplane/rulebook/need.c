@@ -57,6 +57,15 @@ bool kd_number_read(struct kd_book *book, const config_setting_t *setting, const
 	return true;
 }
 
+bool kd_flap_lasts(struct kd_book *book, const config_setting_t *setting, const struct kd_book_number *flap)
+{
+	if (flap->n.lo > 0 && flap->n.value > 0)
+		return true;
+	kd_schema_error(
+		book, setting, "expected a time such as \"30 min (10 min..40 min)\"", "a flap of no time");
+	return false;
+}
+
 bool kd_rule_number(struct kd_book *book, const config_setting_t *setting, const char *key, unsigned int kind,
 	struct kd_book_rule *rule, struct kd_book_number *ret)
 {

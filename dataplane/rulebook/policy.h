@@ -160,6 +160,7 @@ struct kd_rule {
 	uint16_t other;	      /* the rule of `else`, tried when this one cannot act; 0 = none */
 	uint64_t presence;    /* on a node whose draw is below this; UINT64_MAX = on all */
 	uint64_t draw;	      /* hash of its draw name: rules with the same one are on the same nodes */
+	uint8_t flap;	      /* index + 1 of kd_policy.flaps; 0 = it stays */
 	uint64_t residual_ns; /* 0 = as long as the flow lives */
 	uint64_t miss;	      /* a draw below this misses: share * 2^64 */
 	uint8_t params[KD_MECH_PARAMS];
@@ -184,8 +185,14 @@ struct kd_knob {
 	uint8_t index, value_index; /* enum kd_knob_index and its value; KD_KNOB_COUNT = only announced */
 	uint64_t share;		    /* of nodes; UINT64_MAX = all */
 	uint64_t draw;		    /* as a rule's: which nodes they are */
+	uint8_t flap;		    /* as a rule's */
 	uint64_t protocols;	    /* 0 = any */
 	uint16_t to_set;	    /* prefix set of the opened-to address, 0 = any */
+};
+
+/* There for so long, then not there for as long. Entries of one draw name and time come and go together. */
+struct kd_flap {
+	uint64_t draw, time_ns;
 };
 
 /* A number that a sampled box drew. */
@@ -247,6 +254,8 @@ struct kd_policy {
 	struct kd_box box;
 	struct kd_knob *knobs;
 	uint32_t nknobs;
+	struct kd_flap *flaps; /* [0..nflaps), KD_FLAPS_MAX at most */
+	uint32_t nflaps;
 	struct kd_drawn *drawn; /* empty unless the profile is a sampled box */
 	uint32_t ndrawn;
 	struct kd_settings settings;

@@ -176,12 +176,12 @@ static void rule(struct kd_book *book, const config_setting_t *group)
 	const struct kd_key keys[] = {{"id", KD_TYPE_STRING, true}, {"title", KD_TYPE_STRING, false},
 		{"phase", KD_TYPE_STRING, false}, {"since", KD_TYPE_STRING, book->own == NULL},
 		{"until", KD_TYPE_STRING, false}, {"where", KD_TYPE_GROUP, false},
-		{"share", KD_TYPE_STRING, false}, {"when", KD_TYPE_GROUP, false},
-		{"then", KD_TYPE_GROUP, false}, {"residual", KD_TYPE_GROUP, false},
-		{"miss", kd_miss_type(group), false}, {"else", KD_TYPE_STRING, false},
-		{"default", KD_TYPE_STRING, false}, {"variants", KD_TYPE_GROUPS, false},
-		{"draw", KD_TYPE_STRING, false}, {"evidence", KD_TYPE_GROUP, false},
-		{"pending", KD_TYPE_STRINGS, false}, {NULL, 0, false}};
+		{"share", KD_TYPE_STRING, false}, {"flap", KD_TYPE_STRING, false},
+		{"when", KD_TYPE_GROUP, false}, {"then", KD_TYPE_GROUP, false},
+		{"residual", KD_TYPE_GROUP, false}, {"miss", kd_miss_type(group), false},
+		{"else", KD_TYPE_STRING, false}, {"default", KD_TYPE_STRING, false},
+		{"variants", KD_TYPE_GROUPS, false}, {"draw", KD_TYPE_STRING, false},
+		{"evidence", KD_TYPE_GROUP, false}, {"pending", KD_TYPE_STRINGS, false}, {NULL, 0, false}};
 	struct kd_book_rule r = {.mechanism_index = -1};
 	unsigned int errors = book->diags->errors;
 

@@ -18,6 +18,8 @@ bool kd_rule_number(struct kd_book *book, const config_setting_t *setting, const
 /* The same for what is no rule. */
 bool kd_number_read(struct kd_book *book, const config_setting_t *setting, const char *key, unsigned int kind,
 	struct kd_book_number *ret);
+/* The time of a flap, read already, is not none; said. */
+bool kd_flap_lasts(struct kd_book *book, const config_setting_t *setting, const struct kd_book_number *flap);
 /* A scalar as text, the digits of a whole number included; in buf or where it stands. */
 #define KD_SCALAR_TEXT 32
 const char *kd_scalar_text(const config_setting_t *setting, char buf[KD_SCALAR_TEXT]);

@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { WHEN, THEN, RESIDUAL, MISS, SHARE, PARTS };
+enum { WHEN, THEN, RESIDUAL, MISS, SHARE, FLAP, PARTS };
 
 /* A part is a rule of which only that is filled, with the numbers and the needs it brings. */
 struct parts {
@@ -70,8 +70,9 @@ static struct kd_book_rule *part_new(struct kd_book *book, const struct kd_book_
 
 static const config_setting_t *member(const config_setting_t *group, int part)
 {
-	static const char *const names[PARTS] = {"when", "then", "residual", "miss", "share"};
-	static const uint8_t types[PARTS] = {KD_TYPE_GROUP, KD_TYPE_GROUP, KD_TYPE_GROUP, 0, KD_TYPE_STRING};
+	static const char *const names[PARTS] = {"when", "then", "residual", "miss", "share", "flap"};
+	static const uint8_t types[PARTS] = {
+		KD_TYPE_GROUP, KD_TYPE_GROUP, KD_TYPE_GROUP, 0, KD_TYPE_STRING, KD_TYPE_STRING};
 
 	return kd_schema_get(
 		group, names[part], part == MISS ? kd_miss_type(group) : (enum kd_type)types[part]);
@@ -100,6 +101,9 @@ static void parts_of(struct kd_book *book, const config_setting_t *group, const 
 			kd_residual_read(book, s, part);
 		} else if (i == MISS) {
 			kd_miss_read(book, s, part);
+		} else if (i == FLAP) {
+			if (kd_rule_number(book, s, "flap", KD_UNIT_DURATION, part, &part->flap))
+				kd_flap_lasts(book, s, &part->flap);
 		} else {
 			kd_rule_number(book, s, "share", KD_UNIT_SHARE, part, &part->share);
 		}
@@ -151,6 +155,8 @@ static void assemble(struct kd_book *book, struct kd_book_rule *whole, const str
 	}
 	if (part[SHARE] != NULL)
 		whole->share = part[SHARE]->share;
+	if (part[FLAP] != NULL)
+		whole->flap = part[FLAP]->flap;
 	for (int i = 0; i < PARTS; i++)
 		if (part[i] != NULL)
 			gather(book, whole, part[i]);
@@ -226,7 +232,7 @@ static void variant(struct kd_book *book, const config_setting_t *group, const c
 	const struct kd_key keys[] = {{"name", KD_TYPE_STRING, false}, {"weight", KD_TYPE_NUMBER, false},
 		{"when", KD_TYPE_GROUP, false}, {"then", KD_TYPE_GROUP, false},
 		{"residual", KD_TYPE_GROUP, false}, {"miss", kd_miss_type(group), false},
-		{"share", KD_TYPE_STRING, false}, {NULL, 0, false}};
+		{"share", KD_TYPE_STRING, false}, {"flap", KD_TYPE_STRING, false}, {NULL, 0, false}};
 	struct kd_book_rule whole = *head;
 	const char *name = kd_schema_string(group, "name");
 	unsigned int n = rule->nvariants;

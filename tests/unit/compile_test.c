@@ -474,6 +474,43 @@ static void knobs(void **state)
 	kd_policy_free(p);
 }
 
+/* Entries that come and go: one of kd_policy.flaps for each draw name and time, for rules and knobs alike. */
+static void flaps(void **state)
+{
+	struct kd_policy *p, *q;
+
+	(void)state;
+	write_file("rulebook/x.cfg",
+		"rules = (\n"
+		"{ id = \"one\"; phase = \"names-blocked\"; since = \"2022-01-01\"; draw = \"rollout\"; "
+		"when = { sni = \"a.example\"; };" DROP "flap = \"30 min (10 min..40 min)\";" EVIDENCE "},\n"
+		"{ id = \"two\"; phase = \"names-blocked\"; since = \"2022-01-01\"; "
+		"when = { sni = \"a.example\"; };" DROP EVIDENCE "} );\n"
+		"knobs = (\n"
+		"{ set = \"tcp.overlap\"; value = \"last\"; since = \"2022-01-01\"; draw = \"rollout\"; "
+		"flap = \"30 min (10 min..40 min)\";" EVIDENCE "},\n"
+		"{ set = \"tcp.overlap\"; value = \"strict\"; since = \"2022-01-01\"; flap = \"20 "
+		"min\";" EVIDENCE "},\n"
+		"{ set = \"tcp.overlap\"; value = \"first\"; since = \"2022-01-01\";" EVIDENCE "} );\n");
+	p = load("tspu@2022-02-01");
+	assert_int_equal(p->nflaps, 2);
+	assert_true(p->flaps[0].time_ns == 1800000000000 && p->flaps[1].time_ns == 1200000000000);
+	assert_true(p->flaps[0].draw == p->rules[1].draw && p->flaps[1].draw == p->knobs[1].draw);
+	assert_int_equal(p->rules[1].flap, 1);
+	assert_int_equal(p->rules[2].flap, 0);
+	assert_int_equal(p->knobs[0].flap, 1);
+	assert_int_equal(p->knobs[1].flap, 2);
+	assert_int_equal(p->knobs[2].flap, 0);
+	q = load("tspu@2022-02-01~1");
+	assert_int_equal(q->nflaps, 2); /* drawn together, so still one */
+	assert_true(q->flaps[0].time_ns != 1800000000000);
+	assert_in_range(q->flaps[0].time_ns, 600000000000, 2400000000000);
+	assert_string_equal(drawn(q, "rule:one.flap"), drawn(q, "knob:tcp.overlap.flap"));
+	assert_string_not_equal(p->hash, q->hash);
+	kd_policy_free(q);
+	kd_policy_free(p);
+}
+
 /* Numbers of a mechanism go where its options say; no mechanism has one yet, so the book is made by hand. */
 static void params(void **state)
 {
@@ -570,6 +607,7 @@ int main(void)
 		cmocka_unit_test(tags_of_knobs),
 		cmocka_unit_test(cached),
 		cmocka_unit_test(knobs),
+		cmocka_unit_test(flaps),
 		cmocka_unit_test(draws),
 		cmocka_unit_test(set_knobs),
 		cmocka_unit_test(params),

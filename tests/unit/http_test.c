@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/knob.h"
 #include "engine/protocol.h"
 
 extern const struct kd_protocol kd_protocol_http;
@@ -21,6 +22,7 @@ enum { HOST, METHOD, URL, VERSION };
 
 static uint8_t *copy;
 static struct kd_app app;
+static uint8_t requests; /* enum kd_requests */
 
 static enum kd_parse parse(const void *bytes, size_t len)
 {
@@ -31,7 +33,9 @@ static enum kd_parse parse(const void *bytes, size_t len)
 	if (len > 0)
 		memcpy(copy, bytes, len);
 	memset(&app, 0xaa, sizeof(app)); /* nothing of it may survive */
-	app.how = (struct kd_how){0};
+	app.how = (struct kd_how){.requests = requests};
+	app.next = 0;
+	app.goes_on = app.partial = false;
 	parse = kd_protocol_http.parse(copy, len, &app);
 	for (unsigned int i = 0; i < KD_FIELDS_MAX; i++) {
 		const struct kd_app_field *f = &app.field[i];
@@ -138,6 +142,45 @@ static void test_good_requests(void **state)
 	}
 }
 
+/* Where the next request begins, with http.requests = all: RFC 9112 2.2, 6. */
+static void test_next(void **state)
+{
+#define ONE "GET / HTTP/1.1\r\nHost: a.example\r\n"
+	static const struct {
+		const char *text;
+		unsigned int next;
+		bool partial;
+	} rows[] = {
+		{ONE "\r\nGET /2", 35, false},
+		{ONE "A: b\n\nGET /2", 39, false},
+		{ONE "\r\n", 35, false},
+		{ONE "\r\n\r\n\r\nGET /2", 39, false},
+		{ONE, 0, true},
+		{ONE "A: b", 0, true},
+		{ONE "Content-Length: 7\r\n\r\n1234567GET /2", 61, false},
+		{ONE "content-length:12345\r\n\r\n1", 12402, false}, /* behind what is here */
+		{ONE "Content-Length: 7, 7\r\n\r\n1234567GET /2", 0, false},
+		{ONE "Content-Length:\r\n\r\nGET /2", 0, false},
+		{ONE "Content-Length: 99999999999\r\n\r\nGET /2", 0, false},
+		{ONE "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /2", 0, false},
+		{ONE "a line without a name\r\n\r\nGET /2", 0, false},
+	};
+#undef ONE
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		for (requests = KD_REQUESTS_FIRST; requests <= KD_REQUESTS_ALL; requests++) {
+			bool all = requests == KD_REQUESTS_ALL;
+
+			assert_int_equal(parse(rows[i].text, strlen(rows[i].text)), KD_MATCH);
+			assert_int_equal(app.goes_on, all);
+			assert_int_equal(app.next, all ? rows[i].next : 0);
+			assert_int_equal(app.partial, all && rows[i].partial);
+		}
+	}
+	requests = KD_REQUESTS_FIRST;
+}
+
 static void test_refused(void **state)
 {
 	static const struct {
@@ -233,6 +276,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_manifest),
 		cmocka_unit_test(test_good_requests),
+		cmocka_unit_test(test_next),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_every_byte_changed),
 		cmocka_unit_test(test_long_head),

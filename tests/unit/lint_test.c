@@ -18,6 +18,7 @@ static void test_lint_hidden(void **state)
 		  "}, { id = 'c'; phase = 'fallback'; when = { }; " DROP " }"),
 		"");
 	own(RULES(TLS("a", DROP "share = '50 %';") ", " TLS("b", DROP)), "");
+	own(RULES(TLS("a", DROP "flap = '30 min';") ", " TLS("b", DROP)), "");
 	own(RULES(TLS("a", DROP "variants = ( { }, { share = '5 %'; } );") ", " TLS("b", DROP)), "");
 	own(RULES(TLS("a", DROP) ", " TLS(
 		    "b", DROP "variants = ( { when = { protocol = 'http'; }; }, { } );")),

@@ -113,12 +113,130 @@ static void test_presence_together(void **state)
 	assert_in_range(apart, 60, 140); /* 100 expected, sigma 7 */
 }
 
+/* By turns there and not, each for 30 min of packet time; where in its turns a node stands differs. */
+static void test_flap(void **state)
+{
+	static struct kd_flap flap = {.draw = 7, .time_ns = 1800 * SEC};
+	unsigned int there = 0, turned = 0;
+	struct feed *f = new_feed();
+	struct result r;
+	uint16_t some;
+
+	(void)state;
+	policy.flaps = &flap;
+	policy.nflaps = 1;
+	some = drop_rule("some", KD_PHASE_ADDRESSES, YES);
+	rules[some].flap = 1;
+	/* 100 nodes, a flow each a minute for 150 minutes; the ports are all different. */
+	for (unsigned int minute = 0; minute < 150; minute += 5)
+		for (unsigned int i = 0; i < 100; i++) {
+			struct who w = {
+				.client = CLIENT, .server = SERVER + i, .port = (uint16_t)(1000 + minute)};
+
+			add(f, &w, KD_INSIDE, T0 + minute * 60 * SEC, KD_TCP_SYN, minute + i, NULL, 0);
+		}
+	go(f, &r);
+	for (unsigned int i = 0; i < 100; i++) {
+		bool was = false;
+		unsigned int changes = 0, since = 0;
+
+		for (unsigned int k = 0; k < 30; k++) {
+			bool is = fared(&r, k * 100 + i + 1)[0] == 'd';
+
+			there += is;
+			if (k > 0 && is != was) {
+				/* Six looks a turn; the first turn is cut where the run began. */
+				assert_true(changes == 0 || k - since == 6);
+				changes++;
+				since = k;
+			}
+			was = is;
+		}
+		assert_in_range(changes, 4, 5);
+		turned += fared(&r, i + 1)[0] == 'd';
+	}
+	assert_in_range(turned, 30, 70);    /* 50 expected, sigma 5 */
+	assert_in_range(there, 1350, 1650); /* half of the time */
+	result_free(&r);
+}
+
+/* A flow keeps the turn in which it was first asked about, whatever comes later; another flow has its own. */
+static void test_flap_is_of_the_first_moment(void **state)
+{
+	static struct kd_flap flap = {.draw = 7, .time_ns = 1800 * SEC};
+	unsigned int both = 0;
+
+	for (unsigned int i = 0; i < 40; i++) {
+		struct who w = {.client = CLIENT, .server = SERVER + i, .port = 40000}, later = w;
+		struct feed *f = new_feed();
+		struct result r;
+		uint16_t early;
+
+		start(state);
+		policy.flaps = &flap;
+		policy.nflaps = 1;
+		early = drop_rule("flaps", KD_PHASE_PROTOCOL, named(LISTED));
+		rules[early].flap = 1;
+		later.port++;
+		/* The flow speaks of nothing known, then names itself after half an hour, kept alive. */
+		say_text(f, &w, KD_INSIDE, "?");
+		for (unsigned int k = 1; k < 4; k++)
+			add(f, &w, KD_INSIDE, T0 + k * 500 * SEC, KD_TCP_ACK, 1001, NULL, 0);
+		say_hello(f, &w, "listed.example");
+		f->pkt[f->n - 1].time_ns = T0 + 1801 * SEC;
+		say_hello(f, &later, "listed.example");
+		go(f, &r);
+		/* The new flow is asked about one turn later than the old one was. */
+		assert_int_not_equal(fared(&r, 5)[0], fared(&r, 6)[0]);
+		both |= fared(&r, 5)[0] == 'd' ? 1 : 2;
+		result_free(&r);
+	}
+	assert_int_equal(both, 3);
+}
+
+/* What stands behind a knob's entry that is not there in turn is the next entry. */
+static void test_flap_of_a_knob(void **state)
+{
+	static struct kd_flap flap = {.draw = 7, .time_ns = 1800 * SEC};
+	static struct kd_knob knob = {.name = "names.case",
+		.index = KD_KNOB_NAMES_CASE,
+		.value_index = KD_NAME_CASE_EXACT,
+		.share = ALL,
+		.flap = 1};
+	unsigned int exact = 0;
+	struct feed *f = new_feed();
+	struct result r;
+
+	(void)state;
+	policy.flaps = &flap;
+	policy.nflaps = 1;
+	policy.knobs = &knob;
+	policy.nknobs = 1;
+	drop_rule("listed", KD_PHASE_NAMES_BLOCKED, named(LISTED));
+	for (unsigned int i = 0; i < 200; i++) {
+		struct who w = {.client = CLIENT, .server = SERVER + i % 100, .port = (uint16_t)(1000 + i)};
+
+		say_hello(f, &w, "LISTED.example");
+		f->pkt[f->n - 1].time_ns = T0 + i / 100 * 1800 * SEC;
+	}
+	go(f, &r);
+	for (unsigned int i = 0; i < 100; i++) {
+		exact += fared(&r, i + 1)[0] == 'e';
+		assert_int_not_equal(fared(&r, i + 1)[0], fared(&r, i + 101)[0]);
+	}
+	assert_in_range(exact, 30, 70);
+	result_free(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_presence, start),
 		cmocka_unit_test_setup(test_presence_by_protocol, start),
 		cmocka_unit_test_setup(test_presence_together, start),
+		cmocka_unit_test_setup(test_flap, start),
+		cmocka_unit_test_setup(test_flap_is_of_the_first_moment, start),
+		cmocka_unit_test_setup(test_flap_of_a_knob, start),
 	};
 
 	return cmocka_run_group_tests(tests, make_sets, drop_sets);

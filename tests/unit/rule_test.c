@@ -24,7 +24,7 @@ static void test_missing(void **state)
 		"observe, names-allowed, names-blocked, protocol, fallback\n");
 	own(RULES(TLS("a", DROP "colour = 1; title = 'two\\nlines';")),
 		"rules.[0].colour: unknown setting | known here: id, title, phase, since, until, where, "
-		"share, when, then, residual, miss, else, default, variants, draw, evidence, pending\n"
+		"share, flap, when, then, residual, miss, else, default, variants, draw, evidence, pending\n"
 		"rules.[0].title: a title is one line\n");
 	own(RULES(TLS("a", "then = { form = 'rewrite'; };")), "rules.[0].then: 'mechanism' is missing\n");
 	own(RULES(TLS("a", "then = { mechanism = 1; };")),

@@ -51,7 +51,7 @@ static void test_knobs(void **state)
 	own("knobs = ( { set = 'tcp.overlap'; value = 'fist'; protocol = 'tsl'; share = 'x'; },\n"
 	    "  { set = 'tcp.overlaps'; }, { set = 'fake.md5'; value = 1; variants = ( { value = 'ignore'; } "
 	    "); } );\n",
-		"knobs.[0].value: unknown value 'fist' - did you mean 'first'? | known: first, last\n"
+		"knobs.[0].value: unknown value 'fist' - did you mean 'first'? | known: first, last, strict\n"
 		"knobs.[0].protocol: unknown protocol 'tsl' - did you mean 'tls'? | known: tls, http, "
 		"quic, ...\n"
 		"knobs.[0].share: 'x' is not a share | expected a number and %\n"
@@ -61,6 +61,25 @@ static void test_knobs(void **state)
 		"knobs.[2].value: 'value' beside 'variants' | each variant has its own\n"
 		"knobs.[2].variants: variants are two at least | write it without 'variants'\n"
 		"knobs.[2]: knob 'fake.md5' does not exist yet | write pending = 'knob:fake.md5'\n");
+}
+
+static void test_flaps(void **state)
+{
+	struct loaded l = fine(true,
+		"knobs = ( { set = 'tcp.overlap'; value = 'last'; flap = '30 min (10 min..40 min)'; },\n"
+		"  { set = 'tcp.overlap'; value = 'strict'; } );\n");
+
+	(void)state;
+	assert_true(l.book->knobs[0].flap.n.value == 1800000000000);
+	assert_true(
+		l.book->knobs[0].flap.n.lo == 600000000000 && l.book->knobs[0].flap.n.hi == 2400000000000);
+	assert_string_equal(l.book->knobs[0].flap.key, "flap");
+	assert_null(l.book->knobs[1].flap.text);
+	drop(&l);
+	own("knobs = ( { set = 'tcp.overlap'; value = 'last'; flap = '0 s'; },\n"
+	    "  { set = 'names.case'; value = 'exact'; flap = '30'; } );\n",
+		"knobs.[0].flap: a flap of no time | expected a time such as '30 min (10 min..40 min)'\n"
+		"knobs.[1].flap: '30' is not a duration | ...\n");
 }
 
 #define OVERLAP(value, more)                                                                                 \
@@ -208,6 +227,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_knobs),
+		cmocka_unit_test(test_flaps),
 		cmocka_unit_test(test_knobs_twice),
 		cmocka_unit_test(test_settings_wrong),
 		cmocka_unit_test(test_settings),

@@ -127,6 +127,19 @@ static void reassemble(void **state)
 	}
 }
 
+/* 60 bytes of padding behind the name. */
+static void make_padded(const char *name)
+{
+	len = (unsigned int)put_hello(hello, name);
+	kd_put16(hello + 3, (uint16_t)(len - 5 + 60));
+	kd_put16(hello + 7, (uint16_t)(len - 9 + 60));
+	kd_put16(hello + 9 + 41, (uint16_t)(strlen(name) + 9 + 60));
+	memset(hello + len, 0, 60);
+	kd_put16(hello + len, 21);
+	kd_put16(hello + len + 2, 56);
+	len += 60;
+}
+
 static void overlap(void **state)
 {
 	char other[15] = "other.example.";
@@ -135,7 +148,7 @@ static void overlap(void **state)
 	(void)state;
 	make();
 	name = (int)len - 14;
-	for (unsigned int value = KD_OVERLAP_FIRST; value <= KD_OVERLAP_LAST; value++) {
+	for (unsigned int value = KD_OVERLAP_FIRST; value <= KD_OVERLAP_STRICT; value++) {
 		policy.nknobs = 0;
 		set(KD_KNOB_TCP_REASSEMBLE, KD_REASSEMBLE_IN_ORDER);
 		set(KD_KNOB_TCP_OVERLAP, value);
@@ -144,6 +157,70 @@ static void overlap(void **state)
 			caught(hello, PIECES({0, len - 1, NULL}, {name, 13, other}, {(int)len - 1, 1, NULL}),
 				NULL),
 			value == KD_OVERLAP_FIRST);
+		/* The same bytes again contradict nothing. */
+		assert_true(caught(
+			hello, PIECES({0, len - 1, NULL}, {name, 13, NULL}, {(int)len - 1, 1, NULL}), NULL));
+	}
+}
+
+/* Who says two things of one byte is read segment by segment from there on, and the flow tells why. */
+static void strict(void **state)
+{
+	struct feed *f = calloc(1, sizeof(*f));
+	struct kd_engine *e = NULL;
+	struct result r;
+
+	(void)state;
+	make();
+	set(KD_KNOB_TCP_REASSEMBLE, KD_REASSEMBLE_ANY_ORDER);
+	set(KD_KNOB_TCP_OVERLAP, KD_OVERLAP_STRICT);
+	/* Behind a gap too; but what comes whole is still read. */
+	assert_false(caught(hello,
+		PIECES({0, 5, NULL}, {20, 10, NULL}, {5, 16, "0123456789abcdef"}, {5, len - 5, NULL}), NULL));
+	assert_true(caught(hello,
+		PIECES({0, 20, NULL}, {10, 10, "0123456789"}, {(int)len, len, (const char *)hello}), NULL));
+	e = sized(4);
+	hello_in(f, &one, hello, PIECES({0, 20, NULL}, {10, 10, "0123456789"}, {20, len - 20, NULL}));
+	run_on(e, f, 1, 1, &r);
+	assert_int_equal(count_of(&r, KD_EVENT_VERDICT, NULL), 0);
+	assert_int_equal(count_of(&r, KD_EVENT_FLOW, "stream.differs"), 1);
+	kd_engine_free(e);
+	result_free(&r);
+	feed_free(f);
+}
+
+/* A hello whose padding runs on behind its segment, its end still to come. */
+static void padded(void **state)
+{
+	uint8_t other[512];
+	unsigned int n;
+
+	(void)state;
+	for (unsigned int value = KD_PADDED_HELLO_UNPARSED; value <= KD_PADDED_HELLO_PARSED; value++) {
+		bool parsed = value == KD_PADDED_HELLO_PARSED;
+
+		for (unsigned int on = KD_REASSEMBLE_OFF; on <= KD_REASSEMBLE_IN_ORDER; on++) {
+			policy.nknobs = 0;
+			set(KD_KNOB_TLS_PADDED_HELLO, value);
+			set(KD_KNOB_TCP_REASSEMBLE, on);
+			make_padded("listed.example");
+			assert_int_equal(caught(hello, PIECES({0, len - 1, NULL}), NULL), parsed);
+			assert_int_equal(caught(hello, PIECES({0, len - 60, NULL}), NULL), parsed);
+			/* Its name is not all there. */
+			assert_false(caught(hello, PIECES({0, len - 65, NULL}), NULL));
+			/* A clean beginning settles nothing, the whole of it does. */
+			make_padded("a.clean.example");
+			n = (unsigned int)put_hello(other, "listed.example");
+			assert_int_equal(
+				caught(hello, PIECES({0, len - 60, NULL}, {(int)len, n, (const char *)other}),
+					NULL),
+				on == KD_REASSEMBLE_OFF);
+			assert_int_equal(caught(hello,
+						 PIECES({0, len - 60, NULL}, {(int)len - 60, 60, NULL},
+							 {(int)len, n, (const char *)other}),
+						 NULL),
+				on == KD_REASSEMBLE_OFF);
+		}
 	}
 }
 
@@ -338,8 +415,8 @@ static void sets(void **state)
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fresh, drop_policy)
-	const struct CMUnitTest tests[] = {TEST(reassemble), TEST(overlap), TEST(join), TEST(pool),
-		TEST(timeout), TEST(edges), TEST(share), TEST(sets)};
+	const struct CMUnitTest tests[] = {TEST(reassemble), TEST(overlap), TEST(strict), TEST(padded),
+		TEST(join), TEST(pool), TEST(timeout), TEST(edges), TEST(share), TEST(sets)};
 
 	return cmocka_run_group_tests_name("stream", tests, NULL, NULL);
 }

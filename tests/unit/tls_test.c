@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "engine/cursor.h"
+#include "engine/knob.h"
 #include "engine/protocol.h"
 
 extern const struct kd_protocol kd_protocol_tls;
@@ -44,6 +45,7 @@ static const uint8_t hello[] = {
 
 static uint8_t *copy;
 static struct kd_app app;
+static struct kd_how with;
 
 static enum kd_parse parse(const void *bytes, size_t len)
 {
@@ -54,7 +56,8 @@ static enum kd_parse parse(const void *bytes, size_t len)
 	if (len > 0)
 		memcpy(copy, bytes, len);
 	memset(&app, 0xaa, sizeof(app)); /* nothing of it may survive */
-	app.how = (struct kd_how){0};
+	app.how = with;
+	app.partial = app.goes_on = false;
 	parse = kd_protocol_tls.parse(copy, len, &app);
 	for (unsigned int i = 0; i < KD_FIELDS_MAX; i++) {
 		const struct kd_app_field *f = &app.field[i];
@@ -148,6 +151,26 @@ static void test_every_cut_needs_more(void **state)
 	(void)state;
 	for (size_t len = 0; len < sizeof(hello); len++)
 		expect(parse(hello, len), KD_NEED_MORE, "tls.record_incomplete");
+}
+
+/* With tls.padded_hello = parsed: whole extensions count from where the server name is one of them. */
+static void test_every_cut_as_far_as_it_came(void **state)
+{
+	(void)state;
+	with.padded = KD_PADDED_HELLO_PARSED;
+	for (size_t len = 0; len < sizeof(hello); len++) {
+		if (len < 72) { /* the name ends there */
+			expect(parse(hello, len), KD_NEED_MORE, "tls.record_incomplete");
+			continue;
+		}
+		expect(parse(hello, len), KD_MATCH, "tls.client_hello_cut");
+		assert_true(app.partial && app.goes_on);
+		expect_text(SNI, "example.com", 11);
+		assert_int_equal(app.field[VERSION].num, 0x0303); /* the versions come last */
+	}
+	expect(parse(hello, sizeof(hello)), KD_MATCH, "tls.client_hello");
+	assert_false(app.partial || app.goes_on);
+	with.padded = KD_PADDED_HELLO_UNPARSED;
 }
 
 static void test_bytes_behind_the_record(void **state)
@@ -441,6 +464,7 @@ int main(void)
 		cmocka_unit_test(test_hello),
 		cmocka_unit_test(test_record_minor_is_a_legacy),
 		cmocka_unit_test(test_every_cut_needs_more),
+		cmocka_unit_test(test_every_cut_as_far_as_it_came),
 		cmocka_unit_test(test_bytes_behind_the_record),
 		cmocka_unit_test(test_every_length_lie),
 		cmocka_unit_test(test_every_byte_changed),

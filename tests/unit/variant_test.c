@@ -94,7 +94,7 @@ static void test_variants_wrong(void **state)
 		"rules.[0].variants.[1].weight: '2' is not a weight | expected a plain whole number: weight "
 		"= 3\n"
 		"rules.[0].variants.[1].what: unknown setting | known here: name, weight, when, then, "
-		"residual, miss, share\n"
+		"residual, miss, share, flap\n"
 		"rules.[0].variants.[2].then.mechanism: unknown mechanism 'dorp' - did you mean 'drop'? | "
 		"known: drop, reset\n"
 		"rules.[0].variants.[2].share: '2' is not a share | expected a number and %\n");
