@@ -89,8 +89,6 @@ static void add_rest(struct tally *t, const struct kd_book *book)
 		t->assumed += assumed(&book->settings[i].evidence);
 		pending(t, "setting", kd_setting_name(&book->settings[i]), book->settings[i].pending);
 	}
-	for (unsigned int i = 0; i < book->npaths; i++)
-		pending(t, "path", book->paths[i].id, book->paths[i].pending);
 	for (unsigned int i = 0; i < book->nlists; i++) {
 		const struct kd_list *list = book->lists[i];
 

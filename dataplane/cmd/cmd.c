@@ -17,6 +17,7 @@
 
 #include "cmd/parse.h"
 #include "kd_version.h"
+#include "rulebook/boxes.h"
 #include "rulebook/diag.h"
 
 enum common {
@@ -265,7 +266,7 @@ static const char *cache_folder(char *buf, size_t room)
 	return n > 0 && (size_t)n < room ? buf : NULL;
 }
 
-int kd_cmd_policy(struct kd_policy **ret, const struct kd_args *args)
+int kd_cmd_boxes(struct kd_boxes *ret, const struct kd_args *args)
 {
 	char cache[4096];
 	struct kd_policy_request request = {.profile = args->profile,
@@ -279,7 +280,7 @@ int kd_cmd_policy(struct kd_policy **ret, const struct kd_args *args)
 
 	if (args->profile == NULL)
 		return kd_usage_error(args, "no profile: give one with -p (see 'kordon list profiles')");
-	err = kd_policy_load(ret, &request, &diags);
+	err = kd_boxes_load(ret, &request, &diags);
 	if (diags.errors != 0 || (diags.warnings != 0 && !args->quiet))
 		kd_diags_print(&diags, stderr);
 	kd_diags_free(&diags);
@@ -289,5 +290,29 @@ int kd_cmd_policy(struct kd_policy **ret, const struct kd_args *args)
 		kd_complain("out of memory while loading \"%s\"", args->profile);
 		return KD_EXIT_ENVIRONMENT;
 	}
+	return KD_EXIT_CONFIG;
+}
+
+int kd_cmd_policy(struct kd_policy **ret, const struct kd_args *args)
+{
+	char names[512] = "";
+	struct kd_boxes boxes;
+	size_t len = 0;
+	int rc = kd_cmd_boxes(&boxes, args);
+
+	if (rc != 0)
+		return rc;
+	if (boxes.n == 1) {
+		*ret = boxes.policy[0];
+		return 0;
+	}
+	for (unsigned int i = 0; i < boxes.n && len < sizeof(names); i++)
+		len += (size_t)snprintf(
+			names + len, sizeof(names) - len, "%s%s", i > 0 ? ", " : "", boxes.policy[i]->box.id);
+	kd_complain(
+		"%s: %u boxes stand on its path (%s), and %s runs one: take a place whose path has one, or "
+		"replay a capture, which crosses all of them",
+		args->profile, boxes.n, names, args->command->name);
+	kd_boxes_free(&boxes);
 	return KD_EXIT_CONFIG;
 }

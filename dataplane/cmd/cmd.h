@@ -12,6 +12,8 @@
 
 #include "rulebook/policy.h"
 
+struct kd_boxes;
+
 enum kd_exit {
 	KD_EXIT_OK = 0,
 	KD_EXIT_EXPECTATION = 1,
@@ -80,7 +82,10 @@ void kd_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Usage error: complains, points to --help, returns KD_EXIT_USAGE. */
 int kd_usage_error(const struct kd_args *args, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Loads args->profile (it must be given, else a usage error), prints every diagnostic; 0 or an exit code. */
+/* Loads all boxes of args->profile (it must be given, else a usage error), prints every diagnostic; 0 or an
+ * exit code. */
+int kd_cmd_boxes(struct kd_boxes *ret, const struct kd_args *args);
+/* For verbs that run one box: the same, and a path of several is refused. */
 int kd_cmd_policy(struct kd_policy **ret, const struct kd_args *args);
 
 #endif

@@ -293,7 +293,7 @@ static int path(struct kd_diff_side *side, const struct kd_book_path *p)
 
 	item.words = item.part[KD_DIFF_VALUE] = kd_words_path(arena, side->book, p);
 	item.part[KD_DIFF_PLACE] = kd_words_where(arena, side->book, &p->scope);
-	item.part[KD_DIFF_PENDING] = or_none(p->pending);
+	item.part[KD_DIFF_PENDING] = or_none(NULL);
 	item.part[KD_DIFF_EVIDENCE] = evidence_text(arena, &p->evidence);
 	return keep(side, &item);
 }

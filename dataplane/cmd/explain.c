@@ -13,6 +13,7 @@
 #include "cmd/replay.h"
 #include "drivers/offline.h"
 #include "report/explain.h"
+#include "rulebook/boxes.h"
 
 enum row { FLOW, PACKET, INSIDE_NET, CHECKSUMS };
 
@@ -63,7 +64,7 @@ static int run(const struct kd_args *args)
 		.inside_nets = args->value[INSIDE_NET],
 		.sink = &sink};
 	struct kd_offline_result result;
-	struct kd_policy *policy = NULL;
+	struct kd_boxes boxes = {0};
 	struct kd_explain *x = NULL;
 	int rc;
 
@@ -75,10 +76,11 @@ static int run(const struct kd_args *args)
 	if (rc == 0)
 		rc = kd_replay_checksums(args, args->value[CHECKSUMS], &o.checksums);
 	if (rc == 0)
-		rc = kd_cmd_policy(&policy, args);
+		rc = kd_cmd_boxes(&boxes, args);
 	if (rc != 0)
 		return rc;
-	config.policy = o.policy = policy;
+	config.policy = o.policy = boxes.policy[0];
+	config.boxes = o.boxes = boxes.n > 1 ? &boxes : NULL;
 	o.input = args->operands[0];
 	if (kd_explain_new(&x, &config) < 0) {
 		kd_complain("out of memory");
@@ -96,7 +98,7 @@ static int run(const struct kd_args *args)
 	}
 out:
 	kd_explain_free(x);
-	kd_policy_free(policy);
+	kd_boxes_free(&boxes);
 	return rc;
 }
 
@@ -106,7 +108,9 @@ const struct kd_command kd_command_explain = {
 	.usage = "explain -p PROFILE IN.pcap[ng] [--flow ID] [--packet N]",
 	.text = "One story per flow: a line for each change in what happens to its packets, the rule that "
 		"acts with its\n"
-		"dates and evidence, and the outcome. Packet numbers are the capture's.",
+		"dates and evidence, and the outcome. Packet numbers are the capture's. Where several boxes "
+		"stand on "
+		"the path,\neach tells its own story of a flow, of what came to it.",
 	.options = options,
 	.takes_profile = true,
 	.real_traffic = true,

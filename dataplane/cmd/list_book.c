@@ -187,11 +187,10 @@ static int path_rows(const struct kd_list_view *v, struct kd_table *t)
 	for (unsigned int i = 0; i < v->book->npaths && rc == 0; i++) {
 		const struct kd_book_path *p = &v->book->paths[i];
 
-		rc = kd_table_row(
-			t, (const char *[KD_TABLE_COLUMNS]){"path", p->id,
-				   kd_words_where(v->arena, v->book, &p->scope), when_text(v, &p->scope),
-				   p->pending, evidence_text(v, &p->evidence),
-				   kd_words_path(v->arena, v->book, p)});
+		rc = kd_table_row(t,
+			(const char *[KD_TABLE_COLUMNS]){"path", p->id,
+				kd_words_where(v->arena, v->book, &p->scope), when_text(v, &p->scope), NULL,
+				evidence_text(v, &p->evidence), kd_words_path(v->arena, v->book, p)});
 	}
 	return rc;
 }

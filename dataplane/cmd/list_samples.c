@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "cmd/table.h"
+#include "rulebook/boxes.h"
 
 #define SAMPLE_MAX 1000
 #define SHORT_HASH 12
@@ -21,21 +22,38 @@ struct box {
 	uint32_t ndrawn;
 };
 
-static int keep(struct kd_arena *arena, const struct kd_policy *policy, struct box *ret)
+static bool has(const struct box *box, const char *what)
 {
-	ret->hash = kd_arena_strndup(arena, policy->hash, SHORT_HASH);
-	ret->drawn = kd_arena_alloc(arena, (policy->ndrawn + 1) * sizeof(*ret->drawn));
+	for (uint32_t i = 0; i < box->ndrawn; i++)
+		if (strcmp(box->drawn[i].what, what) == 0)
+			return true;
+	return false;
+}
+
+/* Of a path of several boxes, each value once: what bears one name is drawn alike at all of them. */
+static int keep(struct kd_arena *arena, const struct kd_boxes *boxes, struct box *ret)
+{
+	uint32_t most = 1;
+
+	for (unsigned int b = 0; b < boxes->n; b++)
+		most += boxes->policy[b]->ndrawn;
+	ret->hash = kd_arena_strndup(arena, boxes->hash, SHORT_HASH);
+	ret->drawn = kd_arena_alloc(arena, most * sizeof(*ret->drawn));
 	if (ret->hash == NULL || ret->drawn == NULL)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < policy->ndrawn; i++) {
-		struct kd_drawn *d = &ret->drawn[i];
+	for (unsigned int b = 0; b < boxes->n; b++)
+		for (uint32_t i = 0; i < boxes->policy[b]->ndrawn; i++) {
+			const struct kd_drawn *from = &boxes->policy[b]->drawn[i];
+			struct kd_drawn *d = &ret->drawn[ret->ndrawn];
 
-		d->what = kd_arena_strdup(arena, policy->drawn[i].what);
-		d->value = kd_arena_strdup(arena, policy->drawn[i].value);
-		if (d->what == NULL || d->value == NULL)
-			return -ENOMEM;
-		ret->ndrawn++;
-	}
+			if (b > 0 && has(ret, from->what))
+				continue;
+			d->what = kd_arena_strdup(arena, from->what);
+			d->value = kd_arena_strdup(arena, from->value);
+			if (d->what == NULL || d->value == NULL)
+				return -ENOMEM;
+			ret->ndrawn++;
+		}
 	return 0;
 }
 
@@ -93,18 +111,18 @@ static int print(struct kd_arena *arena, const struct box *boxes, unsigned int n
 static int draw(struct kd_arena *arena, const struct kd_args *args, unsigned int number, struct box *ret)
 {
 	struct kd_args with = *args;
-	struct kd_policy *policy;
+	struct kd_boxes boxes;
 	int rc;
 
 	with.profile = kd_arena_printf(arena, "%s~%u", args->profile, number);
 	with.quiet |= number > 1; /* the first said it for all */
 	if (with.profile == NULL)
 		return -ENOMEM;
-	rc = kd_cmd_policy(&policy, &with);
+	rc = kd_cmd_boxes(&boxes, &with);
 	if (rc != 0)
 		return rc;
-	rc = keep(arena, policy, ret);
-	kd_policy_free(policy);
+	rc = keep(arena, &boxes, ret);
+	kd_boxes_free(&boxes);
 	return rc;
 }
 

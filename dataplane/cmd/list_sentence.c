@@ -220,8 +220,6 @@ const char *kd_words_path(struct kd_arena *arena, const struct kd_book *book, co
 		if (b->sees == KD_SEES_UPSTREAM)
 			text = join(arena, text, "", " (sees only what comes from the inside)");
 	}
-	if (path->pending != NULL)
-		text = join(arena, text, "", "; only the first runs yet");
 	return text;
 }
 

@@ -16,6 +16,7 @@
 
 #include "report/expect.h"
 #include "report/junit.h"
+#include "rulebook/boxes.h"
 
 enum row { WRITE, EVENTS, INSIDE_NET, CHECKSUMS, KEEP, EXPECT, JUNIT, BURST, TICKS };
 
@@ -36,7 +37,7 @@ static const struct kd_cmd_option options[] = {
 
 struct replay {
 	const struct kd_args *args;
-	struct kd_policy *policy;
+	struct kd_boxes boxes;
 	struct kd_expect *expect;
 	FILE *junit;
 	struct kd_offline o;
@@ -183,8 +184,10 @@ static int read_expectations(struct replay *r)
 	const char *why;
 	int rc;
 
-	if (kd_expect_new(&r->expect, r->policy) < 0)
+	if (kd_expect_new(&r->expect, r->boxes.policy[0]) < 0)
 		goto no_memory;
+	if (r->boxes.n > 1)
+		kd_expect_boxes(r->expect, &r->boxes);
 	for (unsigned int i = 0; i < args->nrepeat; i++) {
 		if (args->repeat[i].row != EXPECT)
 			continue;
@@ -206,20 +209,32 @@ no_memory:
 	return KD_EXIT_ENVIRONMENT;
 }
 
-static void say_summary(const struct kd_offline_result *x)
+/* Boxes of a path see a flow each. */
+static void say_flows(const struct replay *r, const struct kd_offline_result *x, unsigned int box)
 {
-	const uint64_t *f = x->fates, *o = x->outcomes;
+	const uint64_t *o = x->outcomes[box];
 	uint64_t flows = o[KD_OUTCOME_PASSED] + o[KD_OUTCOME_DEGRADED] + o[KD_OUTCOME_BLOCKED];
+
+	fputs("kordon: ", stderr);
+	if (r->boxes.n > 1)
+		fprintf(stderr, "box %u %s: ", box, r->boxes.policy[box]->box.id);
+	fprintf(stderr,
+		"%" PRIu64 " flow%s: %" PRIu64 " passed, %" PRIu64 " degraded, %" PRIu64
+		" blocked; inside: %s\n",
+		flows, flows == 1 ? "" : "s", o[KD_OUTCOME_PASSED], o[KD_OUTCOME_DEGRADED],
+		o[KD_OUTCOME_BLOCKED], x->inside);
+}
+
+static void say_summary(const struct replay *r, const struct kd_offline_result *x)
+{
+	const uint64_t *f = x->fates;
 
 	fprintf(stderr,
 		"kordon: %" PRIu64 " packet%s in: %" PRIu64 " emitted, %" PRIu64 " rewritten, %" PRIu64
 		" dropped; %" PRIu64 " injected\n",
 		x->packets, x->packets == 1 ? "" : "s", f[KD_EMIT], f[KD_REWRITE], f[KD_DROP], f[KD_INJECT]);
-	fprintf(stderr,
-		"kordon: %" PRIu64 " flow%s: %" PRIu64 " passed, %" PRIu64 " degraded, %" PRIu64
-		" blocked; inside: %s\n",
-		flows, flows == 1 ? "" : "s", o[KD_OUTCOME_PASSED], o[KD_OUTCOME_DEGRADED],
-		o[KD_OUTCOME_BLOCKED], x->inside);
+	for (unsigned int box = 0; box < r->boxes.n; box++)
+		say_flows(r, x, box);
 	kd_offline_say(x, stderr);
 }
 
@@ -234,7 +249,7 @@ static int judge(const struct replay *r, const struct kd_offline_result *run, st
 
 		kd_expect_result(r->expect, i, x);
 		cases[i] = (struct kd_junit_case){
-			.classname = r->policy->profile, .name = x->text, .message = x->message};
+			.classname = r->boxes.policy[0]->profile, .name = x->text, .message = x->message};
 		if (run->end != KD_OFFLINE_OK) {
 			cases[i].status = KD_JUNIT_ERROR;
 			cases[i].message = run->message;
@@ -263,6 +278,7 @@ static int report(struct replay *r, const struct kd_offline_result *run)
 		rc = KD_EXIT_ENVIRONMENT;
 		goto out;
 	}
+	kd_expect_end(r->expect);
 	rc = judge(r, run, cases, results);
 	if (r->junit != NULL)
 		err = kd_junit_write(r->junit, "kordon replay", cases, n);
@@ -284,17 +300,18 @@ static int run(const struct kd_args *args)
 
 	rc = read_options(&r);
 	if (rc == 0)
-		rc = kd_cmd_policy(&r.policy, args);
+		rc = kd_cmd_boxes(&r.boxes, args);
 	if (rc == 0)
 		rc = read_expectations(&r);
 	if (rc != 0)
 		goto out;
-	r.o.policy = r.policy;
+	r.o.policy = r.boxes.policy[0];
+	r.o.boxes = r.boxes.n > 1 ? &r.boxes : NULL;
 	r.sink = (struct kd_offline_sink){.user = &r, .event = on_event};
 	r.o.sink = &r.sink;
 	kd_offline_run(&r.o, &result);
 	if (!args->quiet && (result.end == KD_OFFLINE_OK || result.packets > 0))
-		say_summary(&result);
+		say_summary(&r, &result);
 	rc = report(&r, &result);
 	if (result.end != KD_OFFLINE_OK) {
 		kd_complain("%s", result.message);
@@ -304,7 +321,7 @@ out:
 	if (r.junit != NULL)
 		fclose(r.junit);
 	kd_expect_free(r.expect);
-	kd_policy_free(r.policy);
+	kd_boxes_free(&r.boxes);
 	return rc;
 }
 
@@ -327,7 +344,8 @@ const struct kd_command kd_command_replay = {
 		"rule's\n"
 		"mechanism does not exist yet, or when the flow of NAME may be one whose payload showed the "
 		"box no name,\n"
-		"as a ClientHello in two segments does: there an --expect without NAME helps.\n\n"
+		"as a ClientHello in two segments does: there an --expect without NAME helps. Of a path of "
+		"several boxes the\nworst that any of them did to a flow counts.\n\n"
 		"A capture that ends in the middle of a packet is processed up to there, and the exit code "
 		"is 4.",
 	.options = options,

@@ -21,7 +21,7 @@
 #include "drivers/offline_out.h"
 #include "engine/decode.h"
 #include "report/order.h"
-#include "rulebook/policy.h"
+#include "rulebook/boxes.h"
 
 #define HEADROOM 64
 #define TAILROOM 128
@@ -57,7 +57,8 @@ struct run {
 	struct kd_offline_result *ret;
 	struct kd_capture *capture;
 	struct kd_side_judge *judge;
-	struct kd_engine *engine;
+	struct kd_chain *chain;
+	unsigned int nboxes;
 	struct kd_guard *guard; /* of the live run whose ingress this is, else NULL */
 	struct kd_order *order;
 	struct kd_offline_out files;
@@ -89,13 +90,15 @@ static void no_memory(struct run *r)
 /*
  * The recorded packets are what the endpoints sent under this very policy only in kordon's own ingress
  * capture of a run with the same profile and seed. Such a capture says so, and which lab its guard let the
- * box act on.
+ * box act on. A live run has one box.
  */
 static int recognise_ingress(struct run *r)
 {
-	const char *nets = kd_ingress_lab(kd_capture_writer(r->capture), r->o->policy, r->o->seed);
+	const char *nets = NULL;
 	char why[128];
 
+	if (r->nboxes == 1)
+		nets = kd_ingress_lab(kd_capture_writer(r->capture), r->o->policy, r->o->seed);
 	r->closed_loop = nets != NULL;
 	return nets != NULL ? kd_lab_nets(&r->guard, nets, why, sizeof(why)) : 0;
 }
@@ -159,10 +162,16 @@ static void tell(struct run *r, const struct kd_action *a, const struct slot *s)
 
 	if (sink == NULL || sink->action == NULL)
 		return;
-	if (a->fate == KD_INJECT)
+	if (a->fate == KD_INJECT || s == NULL)
 		sink->action(sink->user, a, NULL, 0);
 	else
 		sink->action(sink->user, a, s->original, s->in.len);
+}
+
+/* What one of several boxes did. */
+static void on_seen(void *user, const struct kd_action *a)
+{
+	tell(user, a, a->handle);
 }
 
 static void carry_out(struct run *r, const struct kd_action *a)
@@ -177,7 +186,7 @@ static void carry_out(struct run *r, const struct kd_action *a)
 	r->ret->fates[a->fate]++;
 	if (a->fate != KD_EMIT && a->fate != KD_HOLD && !r->enforced) {
 		r->enforced = true;
-		r->enforced_at = (struct place){a->time_ns, s->number};
+		r->enforced_at = (struct place){a->time_ns, a->number};
 	}
 	switch (a->fate) {
 	case KD_EMIT:
@@ -194,7 +203,8 @@ static void carry_out(struct run *r, const struct kd_action *a)
 		kd_offline_out_entered(&r->files, a, &s->in);
 		break;
 	}
-	tell(r, a, s);
+	if (r->nboxes == 1)
+		tell(r, a, s);
 	if (a->fate == KD_INJECT || a->fate == KD_HOLD)
 		return;
 	s->out = false;
@@ -213,7 +223,7 @@ static void on_event(void *user, const struct kd_event *e)
 		    (e->time_ns > r->enforced_at.time_ns ||
 			    (e->time_ns == r->enforced_at.time_ns && e->number > r->enforced_at.number));
 	if (e->type == KD_EVENT_FLOW && e->outcome < KD_OUTCOME_COUNT)
-		r->ret->outcomes[e->outcome]++;
+		r->ret->outcomes[e->box % KD_CHAIN_MAX][e->outcome]++;
 	kd_offline_out_event(&r->files, e, open_loop);
 	if (sink != NULL && sink->event != NULL)
 		sink->event(sink->user, e, open_loop);
@@ -227,18 +237,18 @@ static void settle(struct run *r)
 
 	for (uint32_t i = 0; i < r->out.count; i++)
 		carry_out(r, &r->out.actions[i]);
-	while ((n = kd_engine_events(r->engine, r->drained, DRAIN)) > 0)
+	while ((n = kd_chain_events(r->chain, r->drained, DRAIN)) > 0)
 		for (unsigned int i = 0; i < n; i++)
 			if (kd_order_add(r->order, &r->drained[i]) < 0)
 				no_memory(r);
-	kd_order_flush(r->order, kd_engine_horizon(r->engine));
+	kd_order_flush(r->order, kd_chain_horizon(r->chain));
 }
 
 static void burst(struct run *r)
 {
 	if (r->npkts == 0)
 		return;
-	kd_engine_burst(r->engine, r->pkts, r->npkts, &r->out);
+	kd_chain_burst(r->chain, r->pkts, r->npkts, &r->out);
 	r->npkts = 0;
 	settle(r);
 }
@@ -251,7 +261,7 @@ static void tick(struct run *r, uint64_t next_ns)
 	if (r->given == 0)
 		return;
 	for (unsigned int i = 1; i <= r->o->ticks; i++) {
-		kd_engine_advance(r->engine, r->last_ns + gap / r->o->ticks * i, &r->out);
+		kd_chain_advance(r->chain, r->last_ns + gap / r->o->ticks * i, &r->out);
 		settle(r);
 	}
 }
@@ -371,13 +381,13 @@ static void read_all(struct run *r)
 		/* a live run goes on after its last packet, and so do the flows' idle times */
 		if (r->closed_loop && kd_capture_end_ns(r->capture) > r->last_ns)
 			r->last_ns = kd_capture_end_ns(r->capture);
-		kd_engine_advance(r->engine, r->last_ns, &r->out);
+		kd_chain_advance(r->chain, r->last_ns, &r->out);
 		settle(r);
-		kd_engine_release(r->engine, &r->out);
+		kd_chain_release(r->chain, &r->out);
 		settle(r);
 	}
 	r->out.count = 0;
-	while (kd_engine_finish(r->engine) > 0)
+	while (kd_chain_finish(r->chain) > 0)
 		settle(r);
 	settle(r);
 	kd_order_flush(r->order, UINT64_MAX);
@@ -391,11 +401,13 @@ static void read_all(struct run *r)
 			input_name(r), r->ret->skipped_by[0].dlt);
 }
 
+_Static_assert(KD_BOXES_MAX == KD_CHAIN_MAX, "every path can be run");
+
 /* Our books against the engine's, and the engine's against themselves. */
 static void audit(struct run *r)
 {
-	const struct kd_counters *c = kd_engine_counters(r->engine);
-	const char *wrong = kd_counters_unbalanced(c);
+	const struct kd_counters *c = kd_chain_counters(r->chain);
+	const char *wrong = kd_chain_unbalanced(r->chain);
 	const uint64_t *seen = r->ret->fates;
 
 	r->ret->untracked = c->untracked;
@@ -428,9 +440,26 @@ static void sum_up_sides(struct run *r)
 	}
 }
 
+static int make_boxes(struct run *r)
+{
+	const struct kd_policy *policies[KD_CHAIN_MAX];
+	struct kd_chain_config config = {
+		.policies = policies, .n = r->nboxes, .engine = KD_ENGINE_CONFIG_DEFAULT};
+
+	for (unsigned int i = 0; i < r->nboxes; i++)
+		policies[i] = kd_boxes_policy(r->o->boxes, r->o->policy, i);
+	config.engine.guard = r->guard;
+	config.engine.flows4_max = FLOWS4_MAX;
+	config.engine.flows6_max = FLOWS6_MAX;
+	config.engine.seed = r->o->seed;
+	config.engine.flow_ids = r->o->sink != NULL && r->o->sink->action != NULL;
+	config.seen = config.engine.flow_ids ? on_seen : NULL;
+	config.user = r;
+	return kd_chain_new(&r->chain, &config);
+}
+
 static void open_inputs(struct run *r)
 {
-	struct kd_engine_config config = KD_ENGINE_CONFIG_DEFAULT;
 	struct kd_capture_error err = {0};
 	const char *bad = "";
 	int rc;
@@ -458,13 +487,7 @@ static void open_inputs(struct run *r)
 			input_name(r), strerror(-rc));
 		return;
 	}
-	config.policy = r->o->policy;
-	config.guard = r->guard;
-	config.flows4_max = FLOWS4_MAX;
-	config.flows6_max = FLOWS6_MAX;
-	config.seed = r->o->seed;
-	config.flow_ids = r->o->sink != NULL && r->o->sink->action != NULL;
-	rc = kd_engine_new(&r->engine, &config);
+	rc = make_boxes(r);
 	if (rc < 0)
 		kd_offline_fail(r->ret, KD_OFFLINE_ENVIRONMENT, "engine: %s", strerror(-rc));
 }
@@ -476,7 +499,7 @@ static void allocate(struct run *r)
 	r->originals =
 		(r->o->keep && r->o->output != NULL) || (r->o->sink != NULL && r->o->sink->action != NULL);
 	r->pkts = calloc(n, sizeof(*r->pkts));
-	r->out.room = KD_OUT_ROOM(n);
+	r->out.room = kd_chain_out_room(r->nboxes, n);
 	r->out.actions = calloc(r->out.room, sizeof(*r->out.actions));
 	r->drained = calloc(DRAIN, sizeof(*r->drained));
 	if (r->pkts == NULL || r->out.actions == NULL || r->drained == NULL || slots_add(r) < 0 ||
@@ -487,7 +510,7 @@ static void allocate(struct run *r)
 static void close_all(struct run *r)
 {
 	kd_order_free(r->order);
-	kd_engine_free(r->engine);
+	kd_chain_free(r->chain);
 	kd_guard_free(r->guard);
 	if (r->capture != NULL)
 		kd_capture_close(r->capture);
@@ -507,7 +530,10 @@ static void close_all(struct run *r)
 
 enum kd_offline_end kd_offline_run(const struct kd_offline *o, struct kd_offline_result *ret)
 {
-	struct run r = {.o = o, .ret = ret, .files = {.o = o, .ret = ret}};
+	struct run r = {.o = o,
+		.ret = ret,
+		.files = {.o = o, .ret = ret},
+		.nboxes = o->boxes != NULL ? o->boxes->n : 1};
 
 	*ret = (struct kd_offline_result){.inside = "none", .verified = o->checksums == KD_CHECKSUMS_VERIFY};
 	open_inputs(&r);

@@ -10,11 +10,13 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "drivers/chain.h"
 #include "drivers/side.h"
 #include "engine/engine.h"
 #include "engine/event.h"
 
 struct kd_policy;
+struct kd_boxes;
 
 /* auto: nothing is hidden from the box, offload marks and wrong sums are counted and said. trust: not looked
  * at. verify: packets with a wrong or unfinished checksum are forwarded without inspection. */
@@ -24,7 +26,8 @@ enum kd_checksums { KD_CHECKSUMS_AUTO, KD_CHECKSUMS_TRUST, KD_CHECKSUMS_VERIFY }
 #define KD_OFFLINE_BURST_MAX KD_BURST_MAX
 
 /* Somebody who listens; either call may be NULL. Actions come in the engine's order with the packet's
- * bytes as they entered (NULL for an injected packet); events come in theirs, later. */
+ * bytes as they entered (NULL for an injected packet); events come in theirs, later. Of several boxes every
+ * one's actions come, also on packets that went on to the next. */
 struct kd_offline_sink {
 	void *user;
 	void (*action)(void *user, const struct kd_action *a, const uint8_t *original, uint32_t original_len);
@@ -32,7 +35,8 @@ struct kd_offline_sink {
 };
 
 struct kd_offline {
-	const struct kd_policy *policy;
+	const struct kd_policy *policy; /* of the only box, or of the first */
+	const struct kd_boxes *boxes;	/* when there are several: all; else NULL */
 	uint64_t seed;
 	const char *input;	 /* path, "-" = standard input */
 	const char *output;	 /* annotated pcapng, or NULL */
@@ -61,12 +65,13 @@ struct kd_offline_result {
 	char message[512]; /* why not OK */
 	uint64_t packets;  /* read from the capture */
 	uint64_t fates[KD_FATE_COUNT];
-	uint64_t outcomes[KD_OUTCOME_COUNT]; /* of ended flows */
-	uint64_t sides[KD_SIDE_RULE_COUNT];  /* packets whose side each rule decided */
-	const char *inside;		     /* the one rule that did, "mixed", or "none" */
-	uint64_t clamped;		     /* went back in time */
-	uint64_t unfinished, wrong, super;   /* checksums and frames, see checksum.h */
-	bool verified;			     /* --checksums verify */
+	/* Of ended flows, by box. */
+	uint64_t outcomes[KD_CHAIN_MAX][KD_OUTCOME_COUNT];
+	uint64_t sides[KD_SIDE_RULE_COUNT]; /* packets whose side each rule decided */
+	const char *inside;		    /* the one rule that did, "mixed", or "none" */
+	uint64_t clamped;		    /* went back in time */
+	uint64_t unfinished, wrong, super;  /* checksums and frames, see checksum.h */
+	bool verified;			    /* --checksums verify */
 	uint64_t untracked;
 	/* Packets of interfaces whose link type we cannot read: numbered, never given to the engine. */
 	uint64_t skipped;

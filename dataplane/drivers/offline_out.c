@@ -15,7 +15,7 @@
 #include "kd_version.h"
 #include "report/json.h"
 #include "report/pcapng.h"
-#include "rulebook/policy.h"
+#include "rulebook/boxes.h"
 
 #define SPOOL_BUF (1u << 20)
 #define COMMENTS 256 /* finished comments kept, a power of two */
@@ -44,21 +44,23 @@ void kd_offline_fail(struct kd_offline_result *ret, enum kd_offline_end end, con
 	va_end(args);
 }
 
-/* "FATE REASON[ rule RULE]: SENTENCE" */
+/* "FATE REASON[ rule RULE][ box BOX]: SENTENCE" */
 static const char *comment(struct kd_offline_out *w, unsigned int word, const struct kd_action *a)
 {
-	const struct kd_policy *policy = w->o->policy;
-	uint64_t key = 1 + ((uint64_t)word << 32 | (uint64_t)a->reason << 16 | a->rule);
+	const struct kd_policy *policy = kd_boxes_policy(w->o->boxes, w->o->policy, a->box);
+	uint64_t key =
+		1 + ((uint64_t)a->box << 40 | (uint64_t)word << 32 | (uint64_t)a->reason << 16 | a->rule);
 	struct kd_offline_comment *c =
-		&w->comments[(a->reason * 7u + a->rule * 13u + word * 61u) & (COMMENTS - 1)];
+		&w->comments[(a->reason * 7u + a->rule * 13u + word * 61u + a->box * 101u) & (COMMENTS - 1)];
 	const struct kd_reason *reason = kd_reason(a->reason);
 	bool ruled = a->rule != KD_RULE_NONE && a->rule <= policy->nrules;
 
 	if (c->key == key)
 		return c->text;
 	c->key = key;
-	snprintf(c->text, sizeof(c->text), "%s %s%s%s: %s", words[word], kd_reason_name(a->reason),
+	snprintf(c->text, sizeof(c->text), "%s %s%s%s%s%s: %s", words[word], kd_reason_name(a->reason),
 		ruled ? " rule " : "", ruled ? policy->rules[a->rule].id : "",
+		w->o->boxes != NULL ? " box " : "", w->o->boxes != NULL ? policy->box.id : "",
 		reason != NULL ? reason->sentence : "");
 	return c->text;
 }
@@ -86,7 +88,8 @@ void kd_offline_out_event(struct kd_offline_out *w, const struct kd_event *e, bo
 
 	if (w->spool == NULL)
 		return;
-	len = kd_json_event(line, sizeof(line), e, w->o->policy, open_loop);
+	len = kd_json_event(
+		line, sizeof(line), e, kd_boxes_policy(w->o->boxes, w->o->policy, e->box), open_loop);
 	if (len == 0)
 		kd_offline_fail(w->ret, KD_OFFLINE_INTERNAL,
 			"an event of packet %" PRIu64 " does not fit a line", e->number);
@@ -103,6 +106,7 @@ static const char *mode_name(enum kd_checksums mode)
 void kd_offline_out_finish(struct kd_offline_out *w)
 {
 	struct kd_run_record record = {.policy = w->o->policy,
+		.boxes = w->o->boxes,
 		.seed = w->o->seed,
 		.inside = w->ret->inside,
 		.checksums = mode_name(w->o->checksums)};

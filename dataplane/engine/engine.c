@@ -150,7 +150,7 @@ static void step(struct kd_engine *e, struct kd_pkt *pkt, unsigned int i, struct
 	s.final = out->count++;
 	out->actions[s.final].fate = KD_EMIT;
 	s.hint = e->hint[i];
-	s.events = 0;
+	s.events = (uint16_t)(pkt->n << 8); /* behind those of the packet it was injected for */
 	s.rule = KD_RULE_NONE;
 	s.reason = KD_REASON_NONE;
 	s.fate = KD_EMIT;

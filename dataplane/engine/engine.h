@@ -43,6 +43,7 @@ struct kd_pkt {
 	uint8_t side;	   /* enum kd_side it came from */
 	uint8_t link;	   /* enum kd_link */
 	uint8_t flags;	   /* KD_PKT_* */
+	uint8_t n;	   /* 0; what another box of the path injected for a packet: its ordinal, from 1 */
 	uint64_t time_ns;
 	uint64_t number; /* of the packet on entry, from 1: pcap_cnt */
 	void *handle;	 /* the driver's own; comes back in exactly one final action */
@@ -60,6 +61,7 @@ struct kd_action {
 	uint16_t reason;  /* never KD_REASON_NONE */
 	uint16_t rule;	  /* index into the policy's rules, 0 = no rule */
 	uint32_t len;	  /* bytes at data */
+	uint8_t box;	  /* of a chain: whose word this is; an engine leaves it 0 */
 	uint8_t *data;	  /* the packet's own bytes, or for INJECT the engine's, valid until the next call */
 	uint64_t time_ns; /* EMIT, REWRITE, INJECT: not before; DROP: when it was lost */
 	uint64_t number;  /* of the input packet; for INJECT of the one that caused it */
@@ -149,6 +151,9 @@ unsigned int kd_engine_finish(struct kd_engine *engine);
  * box, n). No record with a time below kd_engine_horizon() is still to come. */
 unsigned int kd_engine_events(struct kd_engine *engine, struct kd_event *dst, unsigned int max);
 uint64_t kd_engine_horizon(const struct kd_engine *engine);
+
+/* When time alone may end what is held, packet or none; no sooner. UINT64_MAX: nothing is held. */
+uint64_t kd_engine_due(const struct kd_engine *engine);
 
 const struct kd_counters *kd_engine_counters(const struct kd_engine *engine);
 

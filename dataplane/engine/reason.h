@@ -79,7 +79,9 @@
 	X(INJECT_NO_ROOM, "inject.no_room", "no room for another injected packet in this burst")             \
 	X(INJECT_MPLS, "inject.no_reverse_stack",                                                            \
 		"cannot answer backwards: the reverse MPLS stack is unknown")                                \
-	X(INJECT_TOO_LONG, "inject.template_too_long", "the trigger's headers do not fit an injected packet")
+	X(INJECT_TOO_LONG, "inject.template_too_long",                                                       \
+		"the trigger's headers do not fit an injected packet")                                       \
+	X(CHAIN_NO_ROOM, "chain.no_room", "no room to carry an injected packet on through the path's boxes")
 
 enum kd_reason_core {
 #define X(symbol, name, sentence) KD_REASON_##symbol,

@@ -193,6 +193,11 @@ uint64_t kd_engine_horizon(const struct kd_engine *e)
 	return e->sweep.horizon_ns;
 }
 
+uint64_t kd_engine_due(const struct kd_engine *e)
+{
+	return e->frag.due_ns;
+}
+
 const struct kd_counters *kd_engine_counters(const struct kd_engine *e)
 {
 	return &e->count;

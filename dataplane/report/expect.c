@@ -8,14 +8,16 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "engine/protocol.h"
+#include "engine/rng.h"
 #include "report/idmap.h"
-#include "rulebook/policy.h"
+#include "rulebook/boxes.h"
 
 static const char *const outcome_names[KD_OUTCOME_COUNT] = {"passed", "degraded", "blocked"};
 
@@ -31,7 +33,8 @@ struct row {
 	const char *text;
 	size_t name_len; /* of text's start; 0 = no name */
 	uint8_t outcome;
-	uint16_t rule;
+	uint16_t rule[KD_BOXES_MAX]; /* by box: KD_RULE_NONE where it has none of that name */
+	bool ruled;
 	struct tally named, all; /* a row with a name uses `named` only */
 };
 
@@ -43,12 +46,14 @@ struct name {
 
 struct flow {
 	struct kd_idnode node;
-	bool pending;
+	bool pending, ended;
 	struct name *names;
+	struct kd_event worst; /* of several boxes' records; without its text */
 };
 
 struct kd_expect {
 	const struct kd_policy *policy;
+	const struct kd_boxes *boxes; /* NULL: one box */
 	struct row *rows;
 	unsigned int nrows;
 	struct kd_idmap flows; /* live ones */
@@ -68,6 +73,11 @@ int kd_expect_new(struct kd_expect **ret, const struct kd_policy *policy)
 	}
 	*ret = x;
 	return 0;
+}
+
+void kd_expect_boxes(struct kd_expect *x, const struct kd_boxes *boxes)
+{
+	x->boxes = boxes;
 }
 
 static void flow_free(struct flow *f)
@@ -114,8 +124,11 @@ int kd_expect_add(struct kd_expect *x, const char *text, const char **why)
 		return -EINVAL;
 	}
 	if (colon != NULL) {
-		row.rule = kd_policy_rule_find(x->policy, colon + 1);
-		if (row.rule == KD_RULE_NONE) {
+		for (unsigned int b = 0; b < (x->boxes != NULL ? x->boxes->n : 1); b++) {
+			row.rule[b] = kd_policy_rule_find(kd_boxes_policy(x->boxes, x->policy, b), colon + 1);
+			row.ruled |= row.rule[b] != KD_RULE_NONE;
+		}
+		if (!row.ruled) {
 			*why = "the profile has no such rule";
 			return -EINVAL;
 		}
@@ -168,8 +181,10 @@ static const uint8_t *event_name(const struct kd_event *e, size_t *len)
 	return e->text + f->off;
 }
 
-static const char *rule_id(const struct kd_policy *policy, uint16_t rule)
+static const char *rule_id(const struct kd_expect *x, unsigned int box, uint16_t rule)
 {
+	const struct kd_policy *policy = kd_boxes_policy(x->boxes, x->policy, box);
+
 	return rule != KD_RULE_NONE && rule <= policy->nrules ? policy->rules[rule].id : "none";
 }
 
@@ -181,11 +196,17 @@ static void make_printable(char *s)
 			*s = '?';
 }
 
+static uint16_t rule_of(const struct kd_event *e)
+{
+	return e->outcome == KD_OUTCOME_PASSED ? e->armed : e->rule;
+}
+
 static bool fits(const struct row *row, const struct kd_event *e)
 {
-	uint16_t rule = e->outcome == KD_OUTCOME_PASSED ? e->armed : e->rule;
+	uint16_t rule = rule_of(e);
 
-	return e->outcome == row->outcome && (row->rule == KD_RULE_NONE || row->rule == rule);
+	return e->outcome == row->outcome &&
+	       (!row->ruled || (rule != KD_RULE_NONE && row->rule[e->box % KD_BOXES_MAX] == rule));
 }
 
 static void tally(const struct kd_expect *x, struct tally *t, const struct row *row, const struct flow *f,
@@ -193,7 +214,7 @@ static void tally(const struct kd_expect *x, struct tally *t, const struct row *
 {
 	const struct kd_reason *reason = kd_reason(e->reason);
 	const struct name *name = f != NULL ? f->names : NULL;
-	uint16_t rule = e->outcome == KD_OUTCOME_PASSED ? e->armed : e->rule;
+	uint16_t rule = rule_of(e);
 
 	t->flows++;
 	if (f != NULL && f->pending) {
@@ -205,7 +226,7 @@ static void tally(const struct kd_expect *x, struct tally *t, const struct row *
 	t->missed = true;
 	snprintf(t->got, sizeof(t->got), "%s%s%s in flow %llu%s%.*s, reason %s: %s",
 		outcome_names[e->outcome % KD_OUTCOME_COUNT], rule != KD_RULE_NONE ? ":" : "",
-		rule != KD_RULE_NONE ? rule_id(x->policy, rule) : "", (unsigned long long)e->flow_id,
+		rule != KD_RULE_NONE ? rule_id(x, e->box, rule) : "", (unsigned long long)e->flow_id,
 		name != NULL ? " " : "", name != NULL ? (int)name->len : 0,
 		name != NULL ? (const char *)name->text : "", kd_reason_name(e->reason),
 		reason != NULL ? reason->sentence : "");
@@ -218,10 +239,8 @@ static bool had_payload(const struct kd_event *e)
 	return e->reason != KD_REASON_FLOW_NO_PAYLOAD && e->reason != KD_REASON_FLOW_OTHER_PROTOCOL;
 }
 
-static void judge(struct kd_expect *x, const struct kd_event *e)
+static void judge(struct kd_expect *x, const struct flow *f, const struct kd_event *e)
 {
-	struct flow *f = (struct flow *)kd_idmap_take(&x->flows, e->flow_id);
-
 	if ((f == NULL || f->names == NULL) && had_payload(e))
 		x->nameless++;
 	for (unsigned int i = 0; i < x->nrows; i++) {
@@ -236,8 +255,41 @@ static void judge(struct kd_expect *x, const struct kd_event *e)
 		if (f != NULL && f->names != NULL)
 			tally(x, &row->named, row, f, e);
 	}
-	if (f != NULL)
-		flow_free(f);
+}
+
+/* Each box numbers flows by itself: what they mean is told by its ends. */
+static uint64_t flow_key(const struct kd_expect *x, const struct kd_event *e)
+{
+	uint64_t key;
+
+	if (x->boxes == NULL)
+		return e->flow_id;
+	key = kd_hash_bytes(e->tuple.addr[0], sizeof(e->tuple.addr));
+	key = kd_mix(key, (uint64_t)e->tuple.port[0] << 32 | (uint64_t)e->tuple.port[1] << 16 |
+				  (uint64_t)e->tuple.ip_proto << 8 | e->tuple.ip_version);
+	return key | 1;
+}
+
+/* Of one box a flow is judged when it ends; of several, when all have told of it, at the end. */
+static int flow_ended(struct kd_expect *x, const struct kd_event *e)
+{
+	struct flow *f;
+
+	if (x->boxes == NULL) {
+		f = (struct flow *)kd_idmap_take(&x->flows, e->flow_id);
+		judge(x, f, e);
+		if (f != NULL)
+			flow_free(f);
+		return 0;
+	}
+	f = flow_get(x, flow_key(x, e));
+	if (f == NULL)
+		return -ENOMEM;
+	if (!f->ended || e->outcome > f->worst.outcome ||
+		(e->outcome == f->worst.outcome && rule_of(&f->worst) == KD_RULE_NONE))
+		memcpy(&f->worst, e, offsetof(struct kd_event, text));
+	f->ended = true;
+	return 0;
 }
 
 int kd_expect_event(struct kd_expect *x, const struct kd_event *e)
@@ -249,14 +301,12 @@ int kd_expect_event(struct kd_expect *x, const struct kd_event *e)
 
 	if (x->nrows == 0)
 		return 0;
-	if (e->type == KD_EVENT_FLOW) {
-		judge(x, e);
-		return 0;
-	}
+	if (e->type == KD_EVENT_FLOW)
+		return flow_ended(x, e);
 	text = event_name(e, &len);
 	if (text == NULL && e->reason != KD_REASON_DECIDE_PENDING)
 		return 0;
-	f = flow_get(x, e->flow_id);
+	f = flow_get(x, flow_key(x, e));
 	if (f == NULL)
 		return -ENOMEM;
 	if (e->type == KD_EVENT_VERDICT && e->reason == KD_REASON_DECIDE_PENDING)
@@ -276,6 +326,19 @@ int kd_expect_event(struct kd_expect *x, const struct kd_event *e)
 unsigned int kd_expect_count(const struct kd_expect *x)
 {
 	return x->nrows;
+}
+
+void kd_expect_end(struct kd_expect *x)
+{
+	struct kd_idnode *n;
+
+	while (x->boxes != NULL && (n = kd_idmap_pop(&x->flows)) != NULL) {
+		struct flow *f = (struct flow *)n;
+
+		if (f->ended)
+			judge(x, f, &f->worst);
+		flow_free(f);
+	}
 }
 
 /* No flow to hold it against. A name that was not read may be the one asked for: then nobody knows. */

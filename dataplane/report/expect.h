@@ -16,6 +16,7 @@
 
 struct kd_expect;
 struct kd_policy;
+struct kd_boxes;
 
 enum kd_expect_status { KD_EXPECT_MET, KD_EXPECT_NOT_MET, KD_EXPECT_INCONCLUSIVE };
 
@@ -30,6 +31,10 @@ struct kd_expect_result {
 int kd_expect_new(struct kd_expect **ret, const struct kd_policy *policy);
 void kd_expect_free(struct kd_expect *x);
 
+/* There are several boxes on the path: a flow is what it is to all of them, its outcome the worst, by the
+ * first that said so and named a rule. Borrowed; before anything is added. */
+void kd_expect_boxes(struct kd_expect *x, const struct kd_boxes *boxes);
+
 /* text is borrowed. -EINVAL: not of that form, no such rule; *why then says what is wrong (static). -ENOMEM.
  */
 int kd_expect_add(struct kd_expect *x, const char *text, const char **why);
@@ -37,7 +42,9 @@ int kd_expect_add(struct kd_expect *x, const char *text, const char **why);
 /* Events in their order. -ENOMEM. */
 int kd_expect_event(struct kd_expect *x, const struct kd_event *e);
 
-/* After the last event: number of expectations, and the i-th result. */
+/* After the last event, where there are several boxes. */
+void kd_expect_end(struct kd_expect *x);
+/* Then: number of expectations, and the i-th result. */
 unsigned int kd_expect_count(const struct kd_expect *x);
 void kd_expect_result(const struct kd_expect *x, unsigned int i, struct kd_expect_result *ret);
 

@@ -14,7 +14,7 @@
 
 #include "engine/protocol.h"
 #include "report/idmap.h"
-#include "rulebook/policy.h"
+#include "rulebook/boxes.h"
 
 /* Runs this far apart stay two until they are printed, so that a flow that died of idleness in between can be
  * cut off where it ended; no idle time is shorter. */
@@ -42,6 +42,7 @@ struct note {
 
 struct story {
 	struct kd_idnode node;
+	uint8_t box;
 	struct story *older; /* every story, latest first */
 	struct run *runs, *last_run, *run_before;
 	struct note *notes, **last_note;
@@ -53,16 +54,19 @@ struct story {
 struct answer {
 	uint64_t flow_id;
 	uint16_t reason, rule;
-	uint8_t fate;
+	uint8_t fate, box;
 };
+
+/* What all boxes may do about one packet: pass it, and answer it. */
+#define ANSWERS_MAX (KD_BOXES_MAX * KD_ACTIONS_PER_PKT)
 
 struct kd_explain {
 	struct kd_explain_config config;
 	struct kd_idmap live;
 	struct story *stories;
 	size_t nstories;
-	uint64_t homeless[KD_REASON_COUNT]; /* packets of no flow */
-	struct answer answer[KD_ACTIONS_PER_PKT];
+	uint64_t homeless[KD_BOXES_MAX][KD_REASON_COUNT]; /* packets of no flow */
+	struct answer answer[ANSWERS_MAX];
 	unsigned int nanswers;
 	bool lost; /* memory was short */
 };
@@ -102,7 +106,7 @@ void kd_explain_free(struct kd_explain *x)
 	free(x);
 }
 
-static struct story *story_new(struct kd_explain *x, uint64_t id)
+static struct story *story_new(struct kd_explain *x, uint64_t id, unsigned int box)
 {
 	struct story *s = calloc(1, sizeof(*s));
 
@@ -111,6 +115,7 @@ static struct story *story_new(struct kd_explain *x, uint64_t id)
 		return NULL;
 	}
 	s->node.id = id;
+	s->box = (uint8_t)box;
 	s->last_note = &s->notes;
 	s->older = x->stories;
 	x->stories = s;
@@ -119,11 +124,11 @@ static struct story *story_new(struct kd_explain *x, uint64_t id)
 	return s;
 }
 
-static struct story *story_of(struct kd_explain *x, uint64_t id)
+static struct story *story_of(struct kd_explain *x, uint64_t id, unsigned int box)
 {
 	struct story *s = (struct story *)*kd_idmap_at(&x->live, id);
 
-	return s != NULL ? s : story_new(x, id);
+	return s != NULL ? s : story_new(x, id, box);
 }
 
 static bool same_run(const struct run *r, unsigned int fate, unsigned int reason, unsigned int rule)
@@ -184,16 +189,19 @@ void kd_explain_action(void *user, const struct kd_action *a, const uint8_t *ori
 
 	(void)original;
 	(void)original_len;
-	if (asked && x->nanswers < KD_ACTIONS_PER_PKT)
-		x->answer[x->nanswers++] = (struct answer){
-			.flow_id = a->flow_id, .reason = a->reason, .rule = a->rule, .fate = a->fate};
+	if (asked && x->nanswers < ANSWERS_MAX)
+		x->answer[x->nanswers++] = (struct answer){.flow_id = a->flow_id,
+			.reason = a->reason,
+			.rule = a->rule,
+			.fate = a->fate,
+			.box = a->box};
 	if (a->fate == KD_HOLD)
 		return;
 	if (a->flow_id == 0) {
-		x->homeless[a->reason]++;
+		x->homeless[a->box % KD_BOXES_MAX][a->reason]++;
 		return;
 	}
-	s = story_of(x, a->flow_id);
+	s = story_of(x, a->flow_id, a->box);
 	if (s == NULL)
 		return;
 	s->has_packet |= asked;
@@ -218,7 +226,7 @@ static void story_end(struct kd_explain *x, struct story *s, const struct kd_eve
 	}
 	if (r == NULL || before == NULL)
 		return;
-	later = story_new(x, s->node.id);
+	later = story_new(x, s->node.id, s->box);
 	if (later == NULL)
 		return;
 	later->runs = r;
@@ -236,7 +244,7 @@ void kd_explain_event(void *user, const struct kd_event *e, bool open_loop)
 	const struct kd_event_field *f = &e->field[0];
 	bool named = e->app < KD_PROTOCOL_COUNT && kd_protocols[e->app]->has_name && f->len != 0xffff &&
 		     (size_t)f->off + f->len <= e->text_len;
-	struct story *s = story_of(x, e->flow_id);
+	struct story *s = story_of(x, e->flow_id, e->box);
 	struct note *n;
 
 	(void)open_loop;
@@ -284,10 +292,23 @@ static const char *sentence(uint16_t reason)
 	return row != NULL ? row->sentence : "";
 }
 
-static const struct kd_rule *rule_of(const struct kd_explain *x, uint16_t rule)
+static const struct kd_policy *policy_of(const struct kd_explain *x, unsigned int box)
 {
-	return rule != KD_RULE_NONE && rule <= x->config.policy->nrules ? &x->config.policy->rules[rule]
-									: NULL;
+	return kd_boxes_policy(x->config.boxes, x->config.policy, box);
+}
+
+static const struct kd_rule *rule_of(const struct kd_explain *x, unsigned int box, uint16_t rule)
+{
+	const struct kd_policy *policy = policy_of(x, box);
+
+	return rule != KD_RULE_NONE && rule <= policy->nrules ? &policy->rules[rule] : NULL;
+}
+
+/* Where one box is all there is, nobody asks which. */
+static void print_box(const struct kd_explain *x, FILE *to, unsigned int box)
+{
+	if (x->config.boxes != NULL)
+		fprintf(to, "  box %u %s", box, policy_of(x, box)->box.id);
 }
 
 /* Bytes from a packet on somebody's terminal. */
@@ -328,6 +349,7 @@ static void print_header(const struct kd_explain *x, FILE *to, size_t number, co
 			fprintf(to, "  ip protocol %u", t->ip_proto);
 		fprintf(to, "  opened from %s", client == KD_INSIDE ? "inside" : "outside");
 	}
+	print_box(x, to, s->box);
 	fprintf(to, "%s%s  flow_id %" PRIu64 "%s\n", paint(x, PLAIN), paint(x, DIM), s->node.id,
 		paint(x, PLAIN));
 }
@@ -354,9 +376,9 @@ static void print_phases(FILE *to, unsigned int mask)
 }
 
 /* What a rule that matched does about it. */
-static void print_grip(const struct kd_explain *x, FILE *to, const struct note *n)
+static void print_grip(const struct kd_explain *x, FILE *to, unsigned int box, const struct note *n)
 {
-	const struct kd_rule *r = rule_of(x, n->rule);
+	const struct kd_rule *r = rule_of(x, box, n->rule);
 
 	if (r == NULL)
 		return;
@@ -393,7 +415,7 @@ static bool told_by_verdict(const struct note *n)
 	       n->next->number == n->number;
 }
 
-static void print_note(const struct kd_explain *x, FILE *to, const struct note *n)
+static void print_note(const struct kd_explain *x, FILE *to, unsigned int box, const struct note *n)
 {
 	if (told_by_verdict(n))
 		return;
@@ -410,7 +432,7 @@ static void print_note(const struct kd_explain *x, FILE *to, const struct note *
 		fprintf(to, "%s without a name ", kd_protocols[n->app]->name);
 	}
 	if (n->type == KD_EVENT_VERDICT)
-		print_grip(x, to, n);
+		print_grip(x, to, box, n);
 	else
 		fputs("matches no rule", to);
 	fputc('\n', to);
@@ -489,7 +511,7 @@ static void print_packets(const struct kd_explain *x, FILE *to, struct story *s)
 	for (const struct run *r = s->runs; r != NULL; r = r->next) {
 		print_run(x, to, r);
 		for (; n != NULL && (r->next == NULL || n->number < r->next->first); n = n->next)
-			print_note(x, to, n);
+			print_note(x, to, s->box, n);
 	}
 }
 
@@ -511,7 +533,8 @@ static void print_outcome(const struct kd_explain *x, FILE *to, const struct sto
 {
 	static const char *const names[KD_OUTCOME_COUNT] = {"passed", "degraded", "blocked"};
 	static const char *const colours[KD_OUTCOME_COUNT] = {"\033[32m", "\033[33m", "\033[31m"};
-	const struct kd_rule *rule = rule_of(x, s->flow.rule), *armed = rule_of(x, s->flow.armed);
+	const struct kd_rule *rule = rule_of(x, s->box, s->flow.rule);
+	const struct kd_rule *armed = rule_of(x, s->box, s->flow.armed);
 	unsigned int outcome = s->flow.outcome % KD_OUTCOME_COUNT;
 
 	fprintf(to, "  outcome  %s%s%s: %s  %s[%s]%s\n", paint(x, colours[outcome]), names[outcome],
@@ -527,10 +550,12 @@ static void print_answers(const struct kd_explain *x, FILE *to)
 {
 	for (unsigned int i = 0; i < x->nanswers; i++) {
 		const struct answer *a = &x->answer[i];
-		const struct kd_rule *rule = rule_of(x, a->rule);
+		const struct kd_rule *rule = rule_of(x, a->box, a->rule);
 
-		fprintf(to, "packet %" PRIu64 "  %s: %s  [%s]%s%s%s\n", x->config.packet, fates[a->fate],
-			sentence(a->reason), kd_reason_name(a->reason), rule != NULL ? "  rule " : "",
+		fprintf(to, "packet %" PRIu64, x->config.packet);
+		print_box(x, to, a->box);
+		fprintf(to, "  %s: %s  [%s]%s%s%s\n", fates[a->fate], sentence(a->reason),
+			kd_reason_name(a->reason), rule != NULL ? "  rule " : "",
 			rule != NULL ? rule->id : "", a->flow_id == 0 ? "  (belongs to no flow)" : "");
 	}
 }
@@ -539,14 +564,19 @@ static void print_homeless(const struct kd_explain *x, FILE *to)
 {
 	bool first = x->stories != NULL;
 
-	for (unsigned int i = 0; i < KD_REASON_COUNT; i++)
-		if (x->homeless[i] > 0) {
-			fputs(first ? "\n" : "", to);
-			first = false;
-			fprintf(to, "of no flow: %" PRIu64 " packet%s: %s  %s[%s]%s\n", x->homeless[i],
-				x->homeless[i] == 1 ? "" : "s", sentence((uint16_t)i), paint(x, DIM),
-				kd_reason_name((uint16_t)i), paint(x, PLAIN));
-		}
+	for (unsigned int k = 0; k < KD_BOXES_MAX * KD_REASON_COUNT; k++) {
+		unsigned int box = k / KD_REASON_COUNT, i = k % KD_REASON_COUNT;
+		uint64_t n = x->homeless[box][i];
+
+		if (n == 0)
+			continue;
+		fputs(first ? "\n" : "", to);
+		first = false;
+		fprintf(to, "of no flow: %" PRIu64 " packet%s", n, n == 1 ? "" : "s");
+		print_box(x, to, box);
+		fprintf(to, ": %s  %s[%s]%s\n", sentence((uint16_t)i), paint(x, DIM),
+			kd_reason_name((uint16_t)i), paint(x, PLAIN));
+	}
 }
 
 static int by_first_packet(const void *a, const void *b)
@@ -555,7 +585,9 @@ static int by_first_packet(const void *a, const void *b)
 	uint64_t x = (*one)->runs != NULL ? (*one)->runs->first : UINT64_MAX;
 	uint64_t y = (*two)->runs != NULL ? (*two)->runs->first : UINT64_MAX;
 
-	return (x > y) - (x < y);
+	if (x != y)
+		return x > y ? 1 : -1;
+	return ((*one)->box > (*two)->box) - ((*one)->box < (*two)->box);
 }
 
 static bool flow_wanted(const struct kd_explain *x, const struct story *s, size_t number)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The story of each flow of a run, for people: what was done to which packet and why, which rule did it on
- * what evidence, how the flow ended. Collects from the offline driver's sink and prints at the end.
+ * what evidence, how the flow ended. Each box of a path tells its own story of a flow. Collects from the
+ * offline driver's sink and prints at the end.
  */
 #ifndef KD_EXPLAIN_H
 #define KD_EXPLAIN_H
@@ -15,9 +16,11 @@
 
 struct kd_explain;
 struct kd_policy;
+struct kd_boxes;
 
 struct kd_explain_config {
-	const struct kd_policy *policy; /* borrowed */
+	const struct kd_policy *policy; /* of the only box, or of the first; borrowed */
+	const struct kd_boxes *boxes;	/* when there are several: all; else NULL */
 	uint64_t flow;			/* only this one: a number as printed, or a flow_id; 0 = all */
 	uint64_t packet;		/* only this packet's flow; 0 = all */
 	bool color;

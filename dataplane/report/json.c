@@ -14,7 +14,7 @@
 #include "engine/cursor.h"
 #include "engine/protocol.h"
 #include "kd_version.h"
-#include "rulebook/policy.h"
+#include "rulebook/boxes.h"
 
 #define KD_FIELD_ABSENT 0xffff
 
@@ -442,14 +442,64 @@ size_t kd_json_event(
 	return finish(&j);
 }
 
+static unsigned int boxes_of(const struct kd_run_record *run)
+{
+	return run->boxes != NULL ? run->boxes->n : 1;
+}
+
+/* A byte is six when it is escaped; quotes, colon and comma. */
 size_t kd_json_run_room(const struct kd_run_record *run)
 {
 	size_t room = KD_JSON_LINE_MAX + 6 * strlen(run->policy->profile);
 
-	/* A byte is six when it is escaped; quotes, colon and comma. */
-	for (uint32_t i = 0; i < run->policy->ndrawn; i++)
-		room += 6 * (strlen(run->policy->drawn[i].what) + strlen(run->policy->drawn[i].value)) + 6;
+	for (unsigned int b = 0; b < boxes_of(run); b++) {
+		const struct kd_policy *p = kd_boxes_policy(run->boxes, run->policy, b);
+
+		if (run->boxes != NULL)
+			room += 6 * strlen(p->box.id) + 128;
+		for (uint32_t i = 0; i < p->ndrawn; i++)
+			room += 6 * (strlen(p->drawn[i].what) + strlen(p->drawn[i].value)) + 6;
+	}
 	return room;
+}
+
+/* Whether a box before drew it: what it is called and all that is drawn of it are the same at every box. */
+static bool drawn_before(const struct kd_run_record *run, unsigned int box, const char *what)
+{
+	for (unsigned int b = 0; b < box; b++) {
+		const struct kd_policy *p = kd_boxes_policy(run->boxes, run->policy, b);
+
+		for (uint32_t i = 0; i < p->ndrawn; i++)
+			if (strcmp(p->drawn[i].what, what) == 0)
+				return true;
+	}
+	return false;
+}
+
+static void put_drawn(struct kd_json *j, const struct kd_run_record *run)
+{
+	kd_json_open(j, "drawn", '{'); /* empty: a plain profile uses every number's default */
+	for (unsigned int b = 0; b < boxes_of(run); b++) {
+		const struct kd_policy *p = kd_boxes_policy(run->boxes, run->policy, b);
+
+		for (uint32_t i = 0; i < p->ndrawn; i++)
+			if (!drawn_before(run, b, p->drawn[i].what))
+				kd_json_str(j, p->drawn[i].what, p->drawn[i].value);
+	}
+	kd_json_close(j, '}');
+}
+
+static void put_boxes(struct kd_json *j, const struct kd_boxes *boxes)
+{
+	kd_json_open(j, "boxes", '[');
+	for (unsigned int i = 0; i < boxes->n; i++) {
+		kd_json_open(j, NULL, '{');
+		kd_json_u64(j, "box", i);
+		kd_json_str(j, "id", boxes->policy[i]->box.id);
+		kd_json_str(j, "hash", boxes->policy[i]->hash);
+		kd_json_close(j, '}');
+	}
+	kd_json_close(j, ']');
 }
 
 size_t kd_json_run(char *buf, size_t room, const struct kd_run_record *run)
@@ -463,12 +513,11 @@ size_t kd_json_run(char *buf, size_t room, const struct kd_run_record *run)
 	kd_json_u64(&j, "schema", KD_EVENT_SCHEMA_VERSION);
 	kd_json_str(&j, "version", KD_VERSION);
 	kd_json_str(&j, "profile", run->policy->profile);
-	kd_json_str(&j, "hash", run->policy->hash);
+	kd_json_str(&j, "hash", run->boxes != NULL ? run->boxes->hash : run->policy->hash);
+	if (run->boxes != NULL)
+		put_boxes(&j, run->boxes);
 	put_u64_text(&j, "seed", run->seed);
-	kd_json_open(&j, "drawn", '{'); /* empty: a plain profile uses every number's default */
-	for (uint32_t i = 0; i < run->policy->ndrawn; i++)
-		kd_json_str(&j, run->policy->drawn[i].what, run->policy->drawn[i].value);
-	kd_json_close(&j, '}');
+	put_drawn(&j, run);
 	kd_json_str(&j, "inside", run->inside);
 	kd_json_str(&j, "checksums", run->checksums);
 	kd_json_close(&j, '}');

@@ -42,8 +42,11 @@ void kd_json_time(char *buf, uint64_t time_ns);
 size_t kd_json_event(
 	char *buf, size_t room, const struct kd_event *e, const struct kd_policy *policy, bool open_loop);
 
+struct kd_boxes;
+
 struct kd_run_record {
-	const struct kd_policy *policy;
+	const struct kd_policy *policy; /* of the only box, or of the first */
+	const struct kd_boxes *boxes;	/* when there are several: all; else NULL */
 	uint64_t seed;
 	const char *inside;    /* the rule that chose the inside: "interface", "inside-net", "private",
 				  "first-packet", "mixed" */

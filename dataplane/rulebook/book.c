@@ -187,8 +187,10 @@ static bool among_boxes(const struct kd_book *book, uint64_t mask, const struct 
 bool kd_book_in_force(const struct kd_book *book, const struct kd_scope *scope, const char *draw,
 	const struct kd_query *query)
 {
-	if (book->own != NULL || query == NULL)
+	if (query == NULL)
 		return true;
+	if (book->own != NULL) /* has no days and no places but those on its path */
+		return among_boxes(book, scope->boxes, query);
 	return end_of(&scope->since, draw, query) <= query->day &&
 	       query->day < end_of(&scope->until, draw, query) &&
 	       (scope->networks >> query->network & 1) != 0 && among(scope->isps, query->isp) &&

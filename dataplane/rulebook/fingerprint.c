@@ -232,6 +232,12 @@ static void put_all(struct hasher *h, const struct kd_policy *policy)
 	}
 }
 
+static void put_hex(char ret[65], const unsigned char digest[32])
+{
+	for (unsigned int i = 0; i < 32; i++)
+		snprintf(ret + 2 * i, 3, "%02x", digest[i]);
+}
+
 int kd_fingerprint(char ret[65], const struct kd_picked *picked, const struct kd_policy *policy)
 {
 	unsigned char digest[EVP_MAX_MD_SIZE];
@@ -252,7 +258,24 @@ int kd_fingerprint(char ret[65], const struct kd_picked *picked, const struct kd
 	kd_arena_free(h.scratch);
 	if (h.failed)
 		return -ENOMEM;
-	for (unsigned int i = 0; i < 32; i++)
-		snprintf(ret + 2 * i, 3, "%02x", digest[i]);
+	put_hex(ret, digest);
+	return 0;
+}
+
+int kd_fingerprint_boxes(char ret[65], struct kd_policy *const *boxes, unsigned int n)
+{
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	char all[KD_BOXES_MAX * 64 + 1] = "";
+	unsigned int len = 0;
+
+	for (unsigned int i = 0; i < n; i++)
+		memcpy(all + (size_t)i * 64, boxes[i]->hash, 64);
+	if (n == 1) {
+		memcpy(ret, all, 65);
+		return 0;
+	}
+	if (EVP_Digest(all, (size_t)n * 64, digest, &len, EVP_sha256(), NULL) != 1 || len != 32)
+		return -ENOMEM;
+	put_hex(ret, digest);
 	return 0;
 }

@@ -12,4 +12,7 @@
 /* SHA-256 as lower-case hex over what was picked, as drawn, the signatures and the settings. -ENOMEM. */
 int kd_fingerprint(char ret[65], const struct kd_picked *picked, const struct kd_policy *policy);
 
+/* Of the boxes of a path in their order; one box's is its own. -ENOMEM. */
+int kd_fingerprint_boxes(char ret[65], struct kd_policy *const *boxes, unsigned int n);
+
 #endif

@@ -163,8 +163,8 @@ static bool knob_there(const char *name)
 	return kd_knob_find(name, strlen(name)) >= 0;
 }
 
-static const struct kd_announced paths[] = {
-	{"boxes", NULL, KD_UNIT_KINDS, NULL, "more boxes than one on a path"}, {NULL, NULL, 0, NULL, NULL}};
+/* Of paths nothing is announced any more. */
+static const struct kd_announced paths[] = {{NULL, NULL, 0, NULL, NULL}};
 
 /* What may be waited for. `there`: what exists by that kind; or words that are in use. */
 static const struct kind {
@@ -185,13 +185,13 @@ static const struct kind {
 		"after"},
 	{"knob", kd_announced_knobs, knob_there, ""},
 	{"setting", kd_announced_settings, setting_there, ""},
-	{"path", paths, NULL, ""},
+	{"path", paths, NULL, "boxes"},
 };
 
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 #define EXPECTED                                                                                             \
-	"expected mechanism:NAME, protocol:NAME, term:NAME, then:NAME, residual:NAME, knob:NAME, "           \
-	"setting:NAME or path:boxes"
+	"expected mechanism:NAME, protocol:NAME, term:NAME, then:NAME, residual:NAME, knob:NAME or "         \
+	"setting:NAME"
 
 static bool word_there(const char *words, const char *word)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Reads boxes and the paths they stand on, and answers which boxes a query's packets cross. Several boxes on
- * a path are described and wait: the first of them runs.
+ * Reads boxes and the paths they stand on, and answers which boxes a query's packets cross. How packets go
+ * from one to the next is drivers/chain.c's.
  */
 #include "rulebook/place.h"
 
@@ -139,10 +139,9 @@ static void path(struct kd_book *book, const config_setting_t *group)
 		{"where", KD_TYPE_GROUP, false}, {"pending", KD_TYPE_STRINGS, false},
 		{"evidence", KD_TYPE_GROUP, false}, {NULL, 0, false}};
 	const config_setting_t *list = kd_schema_get(group, "boxes", KD_TYPE_STRINGS);
-	const char *needed[] = {"path:boxes"};
-	struct kd_needs needs = {.what = needed};
+	const struct kd_needs nothing = {0};
 	struct kd_book_path p = {0};
-	bool inert = false;
+	const char *pending;
 
 	kd_schema_check(book, group, keys);
 	p.at = kd_schema_at(book, group);
@@ -152,8 +151,7 @@ static void path(struct kd_book *book, const config_setting_t *group)
 		kd_schema_error(book, kd_schema_get(group, "where", KD_TYPE_GROUP),
 			"\"boxes\" names its boxes", "a path cannot be limited to a box");
 	boxes_of(book, list, &p);
-	needs.n = kd_schema_count(list) > 1 ? 1 : 0;
-	kd_pending_read(book, group, &needs, &p.pending, &inert);
+	kd_pending_read(book, group, &nothing, &pending, NULL);
 	kd_evidence_read(book, group, &p.evidence);
 	if (p.id == NULL || p.at.file == NULL || p.nboxes == 0)
 		return;

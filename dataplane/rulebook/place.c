@@ -136,7 +136,14 @@ static const char *date_of(
 	return kd_schema_keep(book, text);
 }
 
-/* A file of one's own is a profile already: no day and no place are asked of it. */
+/* `where` that names boxes and nothing else: their path stands in the same file. */
+static bool only_boxes(const config_setting_t *s)
+{
+	return config_setting_is_group(s) && config_setting_length(s) == 1 &&
+	       config_setting_get_member(s, "box") != NULL;
+}
+
+/* A file of one's own is a profile already: no day and no place are asked of it, but which box is meant. */
 static void no_effect(struct kd_book *book, const config_setting_t *group)
 {
 	static const char *const keys[] = {"since", "until", "where"};
@@ -144,7 +151,7 @@ static void no_effect(struct kd_book *book, const config_setting_t *group)
 	for (unsigned int i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		const config_setting_t *s = config_setting_get_member(group, keys[i]);
 
-		if (s == NULL || (book->ignored >> i & 1) != 0)
+		if (s == NULL || (book->ignored >> i & 1) != 0 || only_boxes(s))
 			continue;
 		book->ignored |= 1u << i;
 		kd_schema_warn(book, s, "all that stands in it is in force, whatever the day and the network",
@@ -212,13 +219,13 @@ static void where_of(struct kd_book *book, const config_setting_t *where, struct
 
 	kd_schema_check(book, where, keys);
 	scope->networks = networks_of(book, kd_schema_get(where, "network", KD_TYPE_STRINGS));
+	scope->boxes = mask_of(book, kd_schema_get(where, "box", KD_TYPE_STRINGS), &boxes);
 	/* Places of the rulebook are not read behind a file of one's own, so none could be known. */
 	if (book->own != NULL)
 		return;
 	scope->isps = mask_of(book, kd_schema_get(where, "isp", KD_TYPE_STRINGS), &isps);
 	scope->regions = mask_of(book, kd_schema_get(where, "region", KD_TYPE_STRINGS), &regions);
 	scope->states = mask_of(book, kd_schema_get(where, "state", KD_TYPE_STRINGS), &states);
-	scope->boxes = mask_of(book, kd_schema_get(where, "box", KD_TYPE_STRINGS), &boxes);
 }
 
 void kd_scope_read(struct kd_book *book, const config_setting_t *group, struct kd_scope *scope)
@@ -248,7 +255,7 @@ static bool meet(uint64_t a, uint64_t b)
 bool kd_scopes_meet(const struct kd_book *book, const struct kd_scope *a, const struct kd_scope *b)
 {
 	if (book->own != NULL)
-		return true;
+		return meet(a->boxes, b->boxes);
 	return a->since.last < b->until.last && b->since.last < a->until.last &&
 	       a->since.last < a->until.last && b->since.last < b->until.last &&
 	       (a->networks & b->networks) != 0 && meet(a->isps, b->isps) && meet(a->regions, b->regions) &&

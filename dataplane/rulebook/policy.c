@@ -63,7 +63,8 @@ static uint32_t sample_of(const char *profile, size_t *ret_len)
 	return (uint32_t)k;
 }
 
-/* Everything in a file of one's own is in force, so of the query only its draws and its box count. */
+/* Everything in a file of one's own is in force, at the boxes it names if any, so of the query only its draws
+ * and its box count. */
 static int compile_file(
 	struct kd_policy **ret, const struct kd_policy_request *request, struct kd_diags *diags)
 {

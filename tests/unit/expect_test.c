@@ -15,7 +15,7 @@
 #include "engine/protocol.h"
 #include "report/expect.h"
 #include "report/junit.h"
-#include "rulebook/policy.h"
+#include "rulebook/boxes.h"
 
 static struct kd_rule rules[3] = {[1] = {.id = "sni-i"}, [2] = {.id = "slow"}};
 static struct kd_policy policy = {.profile = "p", .rules = rules, .nrules = 2};
@@ -107,6 +107,54 @@ static void test_parse(void **state)
 	}
 	assert_int_equal(kd_expect_count(x), sizeof(good) / sizeof(good[0]));
 	kd_expect_free(x);
+}
+
+static void box_ended(struct kd_expect *x, uint8_t box, uint16_t port, enum kd_outcome outcome, uint16_t rule)
+{
+	struct kd_event e = {.type = KD_EVENT_FLOW,
+		.app = KD_APP_NONE,
+		.box = box,
+		.flow_id = 1000u * box + port,
+		.outcome = (uint8_t)outcome,
+		.rule = outcome != KD_OUTCOME_PASSED ? rule : 0,
+		.armed = outcome == KD_OUTCOME_PASSED ? rule : 0,
+		.reason = KD_REASON_DECIDE_NO_RULE,
+		.tuple = {.port = {port, 443}, .ip_version = 4, .ip_proto = 6}};
+
+	assert_int_equal(kd_expect_event(x, &e), 0);
+}
+
+/* Of several boxes the worst counts, whichever says it first; a rule is the one of that name at that box. */
+static void test_boxes(void **state)
+{
+	static const struct {
+		const char *text;
+		enum kd_expect_status status;
+		const char *message;
+	} cases[] = {{"blocked", KD_EXPECT_NOT_MET, "got passed"},
+		{"passed", KD_EXPECT_NOT_MET, "got blocked:sni-i"},
+		{"blocked:slow", KD_EXPECT_NOT_MET, "expected blocked:slow"}};
+	struct kd_rule swapped[3] = {[1] = {.id = "slow"}, [2] = {.id = "sni-i"}};
+	struct kd_policy second = {.profile = "p", .rules = swapped, .nrules = 2};
+	struct kd_boxes boxes = {.policy = {&policy, &second}, .n = 2};
+	const char *why;
+
+	(void)state;
+	for (unsigned int i = 0; i <= sizeof(cases) / sizeof(cases[0]); i++) {
+		bool all_blocked = i == sizeof(cases) / sizeof(cases[0]);
+		struct kd_expect *x = NULL;
+
+		assert_int_equal(kd_expect_new(&x, &policy), 0);
+		kd_expect_boxes(x, &boxes);
+		assert_int_equal(kd_expect_add(x, all_blocked ? "blocked:sni-i" : cases[i].text, &why), 0);
+		box_ended(x, 0, 1, KD_OUTCOME_PASSED, 2);
+		box_ended(x, 1, 1, KD_OUTCOME_BLOCKED, 2);
+		box_ended(x, 1, 2, all_blocked ? KD_OUTCOME_BLOCKED : KD_OUTCOME_PASSED, 2);
+		box_ended(x, 0, 2, KD_OUTCOME_PASSED, 0);
+		kd_expect_end(x);
+		check(x, all_blocked ? KD_EXPECT_MET : cases[i].status, 2,
+			all_blocked ? "" : cases[i].message);
+	}
 }
 
 static void test_name(void **state)
@@ -336,6 +384,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_parse),
+		cmocka_unit_test(test_boxes),
 		cmocka_unit_test(test_name),
 		cmocka_unit_test(test_name_every_flow),
 		cmocka_unit_test(test_name_absent),

@@ -102,7 +102,7 @@ static void test_lint_else_boxes(void **state)
 	"boxes = ( { id = 'near'; evidence = { match = 'X-THR-2021'; }; },\n"                                \
 	"  { id = 'out'; sees = 'upstream'; evidence = { match = 'X-THR-2021'; }; },\n"                      \
 	"  { id = 'off'; sees = 'upstream'; evidence = { match = 'X-THR-2021'; }; } );\n"                    \
-	"paths = ( { id = 'p'; boxes = [ 'near', 'out' ]; pending = 'path:boxes'; evidence = { match = "     \
+	"paths = ( { id = 'p'; boxes = [ 'near', 'out' ]; evidence = { match = "                             \
 	"'X-THR-2021'; }; } );\n"
 #define FIRST(then, more)                                                                                    \
 	"{ id = 'a'; since = '2022-01'; phase = 'protocol'; when = { protocol = 'tls'; }; else = 'b'; then " \

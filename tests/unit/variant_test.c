@@ -138,18 +138,17 @@ static void test_pending(void **state)
 		"rules.[0].pending.[0]: pending on mechanism 'police', which is not used here | take it out\n"
 		"rules.[0].pending.[1]: pending on residual 'pair', which is not used here | take it out\n"
 		"rules.[0].pending.[2]: pending on knob 'fake.md5', which is not used here | take it out\n"
-		"rules.[0].pending.[3]: pending on path 'boxes', which is not used here | take it out\n");
+		"rules.[0].pending.[3]: pending on path 'boxes', which exists | take it out\n");
 	own(RULES(TLS("a", "then = { mechanism = 'polcie'; rate = 'x'; }; pending = 'mechanism:polcie';")),
 		"rules.[0].pending: unknown mechanism to wait for 'polcie' - did you mean 'police'? | known: "
 		"police, delay, impair, answer, redirect\n");
 	own(RULES(TLS("a", DROP "pending = [ 'weather', 'mechanism:', 'mechanism' ];")),
 		"rules.[0].pending.[0]: 'weather' cannot be waited for | expected mechanism:NAME, "
-		"protocol:NAME, term:NAME, then:NAME, residual:NAME, knob:NAME, setting:NAME or path:boxes\n"
+		"protocol:NAME, term:NAME, then:NAME, residual:NAME, knob:NAME or setting:NAME\n"
 		"rules.[0].pending.[1]: 'mechanism:' cannot be waited for | expected mechanism:NAME, "
-		"protocol:NAME, term:NAME, then:NAME, residual:NAME, knob:NAME, setting:NAME or path:boxes\n"
+		"protocol:NAME, term:NAME, then:NAME, residual:NAME, knob:NAME or setting:NAME\n"
 		"rules.[0].pending.[2]: 'mechanism' cannot be waited for | expected mechanism:NAME, "
-		"protocol:NAME, term:NAME, then:NAME, residual:NAME, knob:NAME, setting:NAME or "
-		"path:boxes\n");
+		"protocol:NAME, term:NAME, then:NAME, residual:NAME, knob:NAME or setting:NAME\n");
 	own(RULES(TLS("a", "then = { mechanism = 'police'; }; pending = [ 'mechanism:police', "
 			   "'mechanism:police' ];")),
 		"rules.[0].pending.[1]: 'mechanism:police' stands here twice\n");

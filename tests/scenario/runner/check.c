@@ -89,7 +89,9 @@ static bool check_packet(
 		return differs(g, "fate", fate_names[x->fate], fate_names[a->a.fate]);
 	if (!same_text(g, "reason", x->reason, kd_reason_name(a->a.reason)))
 		return false;
-	if (!same_text(g, "rule", x->rule, describe_rule(r, a->a.rule)))
+	if (x->box != SCN_ANY && !same_number(g, "box", (uint64_t)x->box, a->a.box))
+		return false;
+	if (!same_text(g, "rule", x->rule, describe_rule(r, a->a.box, a->a.rule)))
 		return false;
 	if (a->a.fate == KD_DROP)
 		return (x->flags == SCN_ANY && x->len.kind == SCN_VALUE_ANY) ||
@@ -168,6 +170,11 @@ void check_injections(const struct run *r, char *why, size_t room, int *line)
 	}
 }
 
+static bool of_box(const struct scn_expect *x, const struct kd_event *e)
+{
+	return x->box == SCN_ANY || x->box == e->box;
+}
+
 static bool check_flow(const struct run *r, const struct scn_expect *x, struct got *g)
 {
 	const struct kd_event *found = NULL;
@@ -176,7 +183,7 @@ static bool check_flow(const struct run *r, const struct scn_expect *x, struct g
 	for (unsigned int i = 0; i < r->nevents; i++) {
 		const struct kd_event *e = &r->events[i];
 
-		if (e->type != KD_EVENT_FLOW || event_flow(r->scn, e) != x->flow)
+		if (e->type != KD_EVENT_FLOW || event_flow(r->scn, e) != x->flow || !of_box(x, e))
 			continue;
 		if (++n == x->which || (x->which == 0 && n == 1))
 			found = e;
@@ -184,15 +191,15 @@ static bool check_flow(const struct run *r, const struct scn_expect *x, struct g
 	if (x->kind == SCN_EXPECT_FLOWS)
 		return same_number(g, "flow records", x->number, n);
 	if (x->which == 0 && n > 1)
-		return differs(g, "one flow record", "(else say FLOW#N)", "several");
+		return differs(g, "one flow record", "(else say FLOW#N or box N)", "several");
 	if (found == NULL)
 		return differs(g, "a flow record", "of this number", "fewer");
 	if (x->outcome != SCN_ANY && x->outcome != found->outcome)
 		return differs(g, "outcome", outcome_names[x->outcome], outcome_names[found->outcome]);
 	if (x->opened != SCN_ANY && x->opened != found->tuple.opened)
 		return differs(g, "opened", x->opened == KD_INSIDE ? "inside" : "outside", "the other side");
-	return same_text(g, "rule", x->rule, describe_rule(r, found->rule)) &&
-	       same_text(g, "armed", x->armed, describe_rule(r, found->armed)) &&
+	return same_text(g, "rule", x->rule, describe_rule(r, found->box, found->rule)) &&
+	       same_text(g, "armed", x->armed, describe_rule(r, found->box, found->armed)) &&
 	       same_text(g, "reason", x->reason, kd_reason_name(found->reason)) &&
 	       same_text(g, "end", x->end, kd_reason_name(found->end_reason));
 }
@@ -204,7 +211,7 @@ static bool check_one_verdict(
 		return false;
 	if (x->has_until && !same_number(g, "a residual in ns of", x->until_ns, e->until_ns - e->time_ns))
 		return false;
-	return same_text(g, "verdict's rule", x->rule, describe_rule(r, e->rule)) &&
+	return same_text(g, "verdict's rule", x->rule, describe_rule(r, e->box, e->rule)) &&
 	       same_text(g, "verdict's reason", x->reason, kd_reason_name(e->reason));
 }
 
@@ -216,7 +223,7 @@ static bool check_verdict(const struct run *r, const struct scn_expect *x, struc
 	for (unsigned int i = 0; i < r->nevents; i++) {
 		const struct kd_event *e = &r->events[i];
 
-		if (e->type != KD_EVENT_VERDICT || event_flow(r->scn, e) != x->flow)
+		if (e->type != KD_EVENT_VERDICT || event_flow(r->scn, e) != x->flow || !of_box(x, e))
 			continue;
 		if (check_one_verdict(r, x, e, g))
 			return true;
@@ -277,14 +284,15 @@ static bool check_app(const struct run *r, const struct scn_expect *x, struct go
 
 static bool check_counter(const struct run *r, const struct scn_expect *x, struct got *g)
 {
-	const struct kd_counters *c = &r->counters;
+	const struct kd_counters *c = x->box != SCN_ANY ? &r->box[x->box] : &r->counters;
 	const struct {
 		const char *name;
 		uint64_t value;
-	} plain[] = {{"emitted", c->fates[KD_EMIT]}, {"rewritten", c->fates[KD_REWRITE]},
-		{"dropped", c->fates[KD_DROP]}, {"held", c->fates[KD_HOLD]},
-		{"injected", c->fates[KD_INJECT]}, {"inject_refused", c->inject_refused},
-		{"flows_new", c->flows_new}, {"flows_ended", c->flows_ended}, {"untracked", c->untracked},
+	} plain[] = {{"in", c->in[KD_INSIDE] + c->in[KD_OUTSIDE]}, {"emitted", c->fates[KD_EMIT]},
+		{"rewritten", c->fates[KD_REWRITE]}, {"dropped", c->fates[KD_DROP]},
+		{"held", c->fates[KD_HOLD]}, {"injected", c->fates[KD_INJECT]},
+		{"inject_refused", c->inject_refused}, {"flows_new", c->flows_new},
+		{"flows_ended", c->flows_ended}, {"untracked", c->untracked},
 		{"events_lost", c->events_lost}};
 
 	for (unsigned int i = 0; i < sizeof(plain) / sizeof(plain[0]); i++)

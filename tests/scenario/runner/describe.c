@@ -62,9 +62,11 @@ void describe_packet(char *buf, size_t room, const struct scn *s, unsigned int p
 	describe_wire(buf + n, room - (size_t)n, s->link.kind, p->frame, p->len);
 }
 
-const char *describe_rule(const struct run *r, unsigned int rule)
+const char *describe_rule(const struct run *r, unsigned int box, unsigned int rule)
 {
-	return rule == 0 || rule > r->policy->nrules ? "none" : r->policy->rules[rule].id;
+	const struct kd_policy *policy = box < r->boxes->n ? r->boxes->policy[box] : NULL;
+
+	return rule == 0 || policy == NULL || rule > policy->nrules ? "none" : policy->rules[rule].id;
 }
 
 /* FNV-1a, to name bytes in a line. */
@@ -80,8 +82,9 @@ static uint32_t hash(const uint8_t *p, size_t len)
 void describe_action(char *buf, size_t room, const struct run *r, const struct run_action *x)
 {
 	const struct kd_action *a = &x->a;
-	int n = snprintf(buf, room, "%s %c reason %s rule %s", fate_names[a->fate],
-		a->side == KD_OUTSIDE ? '>' : '<', kd_reason_name(a->reason), describe_rule(r, a->rule));
+	int n = snprintf(buf, room, "%s %c box %u reason %s rule %s", fate_names[a->fate],
+		a->side == KD_OUTSIDE ? '>' : '<', a->box, kd_reason_name(a->reason),
+		describe_rule(r, a->box, a->rule));
 
 	if (a->fate == KD_DROP || a->fate == KD_HOLD)
 		return;
@@ -118,7 +121,7 @@ static int describe_flow_record(char *buf, size_t room, const struct run *r, con
 		"/%" PRIu64,
 		e->tuple.opened == KD_INSIDE ? "inside" : "outside",
 		e->outcome < KD_OUTCOME_COUNT ? outcomes[e->outcome] : "?", kd_reason_name(e->end_reason),
-		describe_rule(r, e->armed), e->pkts[0], e->pkts[1], e->bytes[0], e->bytes[1]);
+		describe_rule(r, e->box, e->armed), e->pkts[0], e->pkts[1], e->bytes[0], e->bytes[1]);
 }
 
 static int describe_fields(char *buf, size_t room, const struct kd_event *e)
@@ -150,10 +153,11 @@ void describe_event(char *buf, size_t room, const struct run *r, const struct kd
 {
 	static const char *const types[] = {"app", "verdict", "flow"};
 	int flow = event_flow(r->scn, e);
-	int n = snprintf(buf, room, "%s %s at %.9f packet %" PRId64 " n %u id %" PRIx64 " reason %s rule %s",
+	int n = snprintf(buf, room,
+		"%s %s at %.9f packet %" PRId64 " box %u n %u id %" PRIx64 " reason %s rule %s",
 		e->type < 3 ? types[e->type] : "?", flow >= 0 ? r->scn->flows[flow].name : "?",
-		seconds(e->time_ns), (int64_t)e->number, e->n, e->flow_id, kd_reason_name(e->reason),
-		describe_rule(r, e->rule));
+		seconds(e->time_ns), (int64_t)e->number, e->box, e->n, e->flow_id, kd_reason_name(e->reason),
+		describe_rule(r, e->box, e->rule));
 
 	if (e->type == KD_EVENT_FLOW)
 		n += describe_flow_record(buf + n, room - (size_t)n, r, e);

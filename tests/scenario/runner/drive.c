@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Feeds a scenario to a fresh engine under one plan and keeps a copy of all that came out. Each frame sits in
+ * Feeds a scenario to fresh engines under one plan and keeps a copy of all that came out. Each frame sits in
  * a heap block of exactly its size and room, so that a sanitizer sees any byte touched beyond.
  */
 #include "run.h"
@@ -14,7 +14,7 @@
 struct feed {
 	struct run *r;
 	const struct run_plan *plan;
-	struct kd_engine *engine;
+	struct kd_chain *chain;
 	uint8_t **block; /* by packet */
 	struct kd_out out;
 	struct kd_event *batch;
@@ -70,7 +70,7 @@ static void keep_events(struct feed *f)
 	struct run *r = f->r;
 	unsigned int n;
 
-	while ((n = kd_engine_events(f->engine, f->batch, EVENTS_STEP)) != 0) {
+	while ((n = kd_chain_events(f->chain, f->batch, EVENTS_STEP)) != 0) {
 		for (unsigned int i = 0; i < n; i++) {
 			struct kd_event *e = scn_grow((void **)&r->events, &r->nevents, sizeof(*r->events));
 
@@ -80,13 +80,13 @@ static void keep_events(struct feed *f)
 					(double)(f->horizon_ns - e->time_ns) / 1e9);
 		}
 	}
-	f->horizon_ns = kd_engine_horizon(f->engine);
+	f->horizon_ns = kd_chain_horizon(f->chain);
 }
 
 static void advance(struct feed *f, uint64_t to_ns, unsigned int sent)
 {
 	f->out.count = 0;
-	kd_engine_advance(f->engine, to_ns, &f->out);
+	kd_chain_advance(f->chain, to_ns, &f->out);
 	keep_actions(f, 0, sent);
 	keep_events(f);
 }
@@ -129,7 +129,7 @@ static void feed_burst(struct feed *f, unsigned int first, unsigned int n)
 			.handle = (void *)p};
 	}
 	f->out.count = 0;
-	kd_engine_burst(f->engine, pkts, n, &f->out);
+	kd_chain_burst(f->chain, pkts, n, &f->out);
 	keep_actions(f, first, n);
 	keep_events(f);
 }
@@ -183,36 +183,52 @@ static void feed_all(struct feed *f)
 		feed_burst(f, at, n);
 	}
 	f->out.count = 0;
-	kd_engine_release(f->engine, &f->out);
+	kd_chain_release(f->chain, &f->out);
 	keep_actions(f, 0, s->npackets);
-	while (kd_engine_finish(f->engine) != 0)
+	while (kd_chain_finish(f->chain) != 0)
 		keep_events(f);
 	keep_events(f);
 }
 
-bool run_scenario(
-	struct run *r, const struct scn *s, const struct kd_policy *policy, const struct run_plan *plan)
+static bool make_boxes(struct feed *f, const struct kd_boxes *boxes)
 {
-	struct kd_engine_config config = KD_ENGINE_CONFIG_DEFAULT;
+	const struct scn *s = f->r->scn;
+	const struct kd_policy *policies[KD_CHAIN_MAX];
+	struct kd_chain_config config = {
+		.policies = policies, .n = boxes->n, .engine = KD_ENGINE_CONFIG_DEFAULT};
+
+	for (unsigned int i = 0; i < boxes->n; i++)
+		policies[i] = boxes->policy[i];
+	config.engine.seed = s->seed;
+	config.engine.flow_ids = true;
+	config.engine.flows4_max = s->flows4_max;
+	config.engine.flows6_max = s->flows6_max;
+	config.engine.events_max = s->events_max;
+	return kd_chain_new(&f->chain, &config) == 0;
+}
+
+bool run_scenario(
+	struct run *r, const struct scn *s, const struct kd_boxes *boxes, const struct run_plan *plan)
+{
 	struct feed f = {.r = r, .plan = plan};
+	const char *why;
 
 	memset(r, 0, sizeof(*r));
 	r->scn = s;
-	r->policy = policy;
-	config.policy = policy;
-	config.seed = s->seed;
-	config.flow_ids = true;
-	config.flows4_max = s->flows4_max;
-	config.flows6_max = s->flows6_max;
-	config.events_max = s->events_max;
-	if (kd_engine_new(&f.engine, &config) < 0)
+	r->boxes = boxes;
+	if (!make_boxes(&f, boxes))
 		return false;
 	f.block = must(calloc(s->npackets, sizeof(*f.block)));
-	f.out.room = KD_OUT_ROOM(KD_BURST_MAX);
+	f.out.room = kd_chain_out_room(boxes->n, KD_BURST_MAX);
 	f.out.actions = must(calloc(f.out.room, sizeof(*f.out.actions)));
 	f.batch = must(calloc(EVENTS_STEP, sizeof(*f.batch)));
 	feed_all(&f);
-	r->counters = *kd_engine_counters(f.engine);
+	why = kd_chain_unbalanced(f.chain);
+	if (why != NULL)
+		run_broken(r, "conservation: %s", why);
+	r->counters = *kd_chain_counters(f.chain);
+	for (unsigned int i = 0; i < boxes->n; i++)
+		r->box[i] = *kd_chain_box_counters(f.chain, i);
 	if (r->nactions != 0)
 		qsort(r->actions, r->nactions, sizeof(*r->actions), by_cause);
 	if (r->nevents != 0)
@@ -224,7 +240,7 @@ bool run_scenario(
 	free(f.block);
 	free(f.out.actions);
 	free(f.batch);
-	kd_engine_free(f.engine);
+	kd_chain_free(f.chain);
 	return true;
 }
 

@@ -15,8 +15,19 @@ static struct scn_expect *add(struct scn *s, enum scn_expect_kind kind, const st
 	x->line = w->line;
 	x->step = step;
 	x->flow = step >= 0 ? s->packets[s->steps[step].first].flow : SCN_ANY;
-	x->fate = x->side = x->flags = x->outcome = x->opened = SCN_ANY;
+	x->fate = x->side = x->flags = x->outcome = x->opened = x->box = SCN_ANY;
 	return x;
+}
+
+/* Of a path with several boxes: which one's word is meant, from 0. */
+static bool box_word(struct scn_expect *x, const char *text)
+{
+	uint64_t n;
+
+	if (!scn_u64(text, 7, &n))
+		return false;
+	x->box = (int)n;
+	return true;
 }
 
 static bool copy(char *to, size_t room, const char *from)
@@ -134,6 +145,8 @@ static bool parse_step(struct scn *s, struct scn_words *w, int step, struct scn_
 			continue;
 		if (strcmp(word, "rule") == 0 && copy(x->rule, sizeof(x->rule), scn_word(w)))
 			continue;
+		if (strcmp(word, "box") == 0 && box_word(x, scn_word(w)))
+			continue;
 		taken = wire_word(x, word);
 		if (taken < 0)
 			return scn_fail(e, w->line, "\"%s\" is no value for a packet", word);
@@ -207,14 +220,17 @@ static bool parse_record(struct scn *s, struct scn_words *w, enum scn_expect_kin
 	if (x->flow < 0)
 		return scn_fail(e, w->line, "\"%s\" is no flow of this scenario", word != NULL ? word : "");
 	if (kind == SCN_EXPECT_FLOWS)
-		return scn_u64(scn_word(w), 1000, &x->number) ||
-		       scn_fail(e, w->line, "expect flows FLOW COUNT");
+		return (scn_u64(scn_word(w), 1000, &x->number) &&
+			       (!scn_word_is(w, "box") || box_word(x, scn_word(w)))) ||
+		       scn_fail(e, w->line, "expect flows FLOW COUNT [box N]");
 	while ((word = scn_word(w)) != NULL) {
 		const char *v = scn_word(w);
 
 		if (strcmp(word, "rule") == 0 && copy(x->rule, sizeof(x->rule), v))
 			continue;
 		if (strcmp(word, "reason") == 0 && copy(x->reason, sizeof(x->reason), v))
+			continue;
+		if (strcmp(word, "box") == 0 && box_word(x, v))
 			continue;
 		if (kind == SCN_EXPECT_FLOW ? flow_pair(x, word, v) : verdict_pair(x, word, v))
 			continue;
@@ -240,11 +256,15 @@ static bool parse_app(struct scn *s, struct scn_words *w, struct scn_error *e)
 
 static bool parse_counters(struct scn *s, struct scn_words *w, struct scn_error *e)
 {
+	struct scn_expect of = {.box = SCN_ANY};
 	const char *word;
 
+	if (scn_word_is(w, "box") && !box_word(&of, scn_word(w)))
+		return scn_fail(e, w->line, "box wants a number from 0");
 	while ((word = scn_word(w)) != NULL) {
 		struct scn_expect *x = add(s, SCN_EXPECT_COUNTER, w, -1);
 
+		x->box = of.box;
 		if (strcmp(word, "reason") == 0 || strcmp(word, "inject_reason") == 0) {
 			copy(x->key, sizeof(x->key), word);
 			if (!copy(x->reason, sizeof(x->reason), scn_word(w)))

@@ -23,7 +23,7 @@ struct runner {
 	struct cases *cases;
 	struct {
 		char *key;
-		struct kd_policy *policy;
+		struct kd_boxes boxes;
 	} loaded[POLICIES_MAX];
 	unsigned int nloaded, failed, ran;
 };
@@ -48,13 +48,13 @@ static void failure(struct verdicts *v, int line, const char *what, const char *
 		printf("# %s\n", text);
 }
 
-static const struct kd_policy *load_policy(
+static const struct kd_boxes *load_boxes(
 	struct runner *u, const char *dir, const char *profile, const char *const *set)
 {
 	struct kd_policy_request request = {
 		.profile = profile, .dir = dir[0] != '\0' ? dir : u->dir, .set = set, .seed = 1};
 	struct kd_diags diags = {0};
-	struct kd_policy *policy = NULL;
+	struct kd_boxes boxes;
 	char key[1024];
 	size_t len = (size_t)snprintf(key, sizeof(key), "%s %s", dir, profile);
 	int err;
@@ -63,16 +63,16 @@ static const struct kd_policy *load_policy(
 		len += (size_t)snprintf(key + len, sizeof(key) - len, " %s", set[i]);
 	for (unsigned int i = 0; i < u->nloaded; i++)
 		if (strcmp(u->loaded[i].key, key) == 0)
-			return u->loaded[i].policy;
-	err = kd_policy_load(&policy, &request, &diags);
+			return &u->loaded[i].boxes;
+	err = kd_boxes_load(&boxes, &request, &diags);
 	if (err < 0 || diags.errors != 0)
 		kd_diags_print(&diags, stderr);
 	kd_diags_free(&diags);
 	if (err < 0 || u->nloaded == POLICIES_MAX)
 		return NULL;
 	u->loaded[u->nloaded].key = strdup(key);
-	u->loaded[u->nloaded++].policy = policy;
-	return policy;
+	u->loaded[u->nloaded].boxes = boxes;
+	return &u->loaded[u->nloaded++].boxes;
 }
 
 static void print_trace(const struct run *r)
@@ -118,7 +118,7 @@ static unsigned int count_failures(const struct run *r, struct verdicts *v)
 }
 
 /* The same packets in other bursts, with other room, with looks at the clock: nothing may change. */
-static void run_again(struct verdicts *v, const struct run *first, const struct kd_policy *policy)
+static void run_again(struct verdicts *v, const struct run *first, const struct kd_boxes *boxes)
 {
 	static const struct run_plan plans[] = {
 		{"in bursts of 32", 32, false, 128},
@@ -131,7 +131,7 @@ static void run_again(struct verdicts *v, const struct run *first, const struct 
 	for (unsigned int i = 0; i < sizeof(plans) / sizeof(plans[0]); i++) {
 		struct run again;
 
-		if (!run_scenario(&again, v->s, policy, &plans[i])) {
+		if (!run_scenario(&again, v->s, boxes, &plans[i])) {
 			failure(v, 1, plans[i].name, "no engine");
 			return;
 		}
@@ -148,10 +148,10 @@ static void run_again(struct verdicts *v, const struct run *first, const struct 
  * there. */
 static void run_null(struct verdicts *v, const struct run_plan *plan)
 {
-	const struct kd_policy *policy = load_policy(v->u, "", "null", NULL);
+	const struct kd_boxes *boxes = load_boxes(v->u, "", "null", NULL);
 	struct run r;
 
-	if (policy == NULL || !run_scenario(&r, v->s, policy, plan)) {
+	if (boxes == NULL || !run_scenario(&r, v->s, boxes, plan)) {
 		failure(v, v->s->profile_line, "null", "the profile cannot be loaded");
 		return;
 	}
@@ -182,15 +182,15 @@ static void run_one(struct runner *u, struct verdicts *v)
 {
 	static const struct run_plan as_written = {"as written", 0, false, 128};
 	const struct scn *s = v->s;
-	const struct kd_policy *policy;
+	const struct kd_boxes *boxes;
 	struct run r;
 	char why[600];
 
 	cases_check(u->cases, s, why, sizeof(why));
 	if (why[0] != '\0' && u->profile == NULL)
 		failure(v, s->case_line, "", why);
-	policy = load_policy(u, s->policies, u->profile != NULL ? u->profile : s->profile, s->set);
-	if (policy == NULL || !run_scenario(&r, s, policy, &as_written)) {
+	boxes = load_boxes(u, s->policies, u->profile != NULL ? u->profile : s->profile, s->set);
+	if (boxes == NULL || !run_scenario(&r, s, boxes, &as_written)) {
 		failure(v, s->profile_line, "", "the profile cannot be loaded");
 		return;
 	}
@@ -199,7 +199,7 @@ static void run_one(struct runner *u, struct verdicts *v)
 	if (r.broken[0] != '\0')
 		failure(v, 1, "", r.broken);
 	count_failures(&r, v);
-	run_again(v, &r, policy);
+	run_again(v, &r, boxes);
 	if (u->profile == NULL)
 		run_null(v, &as_written);
 	run_free(&r);
@@ -365,7 +365,7 @@ int main(int argc, char **argv)
 	if (table)
 		cases_print(u.cases);
 	for (unsigned int i = 0; i < u.nloaded; i++) {
-		kd_policy_free(u.loaded[i].policy);
+		kd_boxes_free(&u.loaded[i].boxes);
 		free(u.loaded[i].key);
 	}
 	cases_free(u.cases);

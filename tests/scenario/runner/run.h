@@ -7,7 +7,8 @@
 
 #include "scn.h"
 
-#include "rulebook/policy.h"
+#include "drivers/chain.h"
+#include "rulebook/boxes.h"
 
 /* How the same packets are fed. */
 struct run_plan {
@@ -24,19 +25,20 @@ struct run_action {
 
 struct run {
 	const struct scn *scn;
-	const struct kd_policy *policy;
+	const struct kd_boxes *boxes;
 	struct run_action *actions; /* in order of (time, number, n) */
 	unsigned int nactions;
 	struct kd_event *events; /* in order of (time, number, box, n) */
 	unsigned int nevents;
-	unsigned int *final_of; /* by packet: index of its final action */
-	struct kd_counters counters;
+	unsigned int *final_of;	     /* by packet: index of its final action */
+	struct kd_counters counters; /* of the whole path */
+	struct kd_counters box[KD_CHAIN_MAX];
 	char broken[512]; /* the first broken promise of the engine; "" = none */
 };
 
-/* drive.c: one fresh engine, all packets. false: the engine could not be made. */
+/* drive.c: fresh engines, all packets. false: they could not be made. */
 bool run_scenario(
-	struct run *r, const struct scn *s, const struct kd_policy *policy, const struct run_plan *plan);
+	struct run *r, const struct scn *s, const struct kd_boxes *boxes, const struct run_plan *plan);
 void run_free(struct run *r);
 void run_broken(struct run *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -60,7 +62,7 @@ void wire_read(struct wire *w, unsigned int link, const uint8_t *frame, size_t l
 void describe_packet(char *buf, size_t room, const struct scn *s, unsigned int packet);
 void describe_action(char *buf, size_t room, const struct run *r, const struct run_action *a);
 void describe_event(char *buf, size_t room, const struct run *r, const struct kd_event *e);
-const char *describe_rule(const struct run *r, unsigned int rule);
+const char *describe_rule(const struct run *r, unsigned int box, unsigned int rule);
 /* Flow of a record's tuple, -1 if it is none of the scenario's. */
 int event_flow(const struct scn *s, const struct kd_event *e);
 /* "" or the first difference between two runs. */

@@ -145,7 +145,7 @@ struct scn_expect {
 	int line, step, flow; /* flow: SCN_ANY for all */
 	unsigned int
 		which; /* FINAL: packet of the step from 1, 0 = each; FLOW: record from 1, 0 = the only one */
-	int fate, side, flags, outcome, opened;
+	int fate, side, flags, outcome, opened, box;
 	struct scn_value seq, ack, ttl, len;
 	char reason[SCN_NAME], rule[SCN_NAME], armed[SCN_NAME], end[SCN_NAME];
 	char key[SCN_NAME], value[256]; /* APP: protocol and field=text; COUNTER: its name */
