@@ -15,10 +15,10 @@
 #include <string.h>
 
 #include "drivers/capture.h"
-#include "drivers/checksum.h"
 #include "drivers/ingress.h"
 #include "drivers/lab_nets.h"
 #include "drivers/offline_out.h"
+#include "engine/checksum.h"
 #include "engine/decode.h"
 #include "report/order.h"
 #include "rulebook/boxes.h"
@@ -294,18 +294,22 @@ static bool spoilt(uint8_t state)
 static uint8_t look_at_sums(struct run *r, const uint8_t *data, const struct kd_view *view)
 {
 	struct kd_sums sums;
+	bool wrong;
 
 	if (r->o->checksums == KD_CHECKSUMS_TRUST || view->ip_version == 0)
-		return 0;
+		return KD_PKT_SUMS_JUDGED;
 	kd_sums_judge(&sums, data, view);
 	r->ret->super += sums.super_frame;
 	if (!spoilt(sums.ip) && !spoilt(sums.transport))
-		return 0;
-	if (sums.ip == KD_SUM_BAD || sums.transport == KD_SUM_BAD)
+		return KD_PKT_SUMS_JUDGED;
+	wrong = sums.ip == KD_SUM_BAD || sums.transport == KD_SUM_BAD;
+	if (wrong)
 		r->ret->wrong++;
 	else
 		r->ret->unfinished++;
-	return r->o->checksums == KD_CHECKSUMS_VERIFY ? KD_PKT_BAD_CHECKSUM : 0;
+	if (r->o->checksums == KD_CHECKSUMS_VERIFY)
+		return KD_PKT_BAD_CHECKSUM;
+	return wrong ? KD_PKT_SUMS_JUDGED | KD_PKT_WRONG_SUM : KD_PKT_SUMS_JUDGED;
 }
 
 /* One packet of the capture into the burst. */
@@ -536,6 +540,10 @@ enum kd_offline_end kd_offline_run(const struct kd_offline *o, struct kd_offline
 		.nboxes = o->boxes != NULL ? o->boxes->n : 1};
 
 	*ret = (struct kd_offline_result){.inside = "none", .verified = o->checksums == KD_CHECKSUMS_VERIFY};
+	for (uint32_t i = 0; i < o->policy->nknobs; i++)
+		ret->sums_matter =
+			ret->sums_matter || (o->policy->knobs[i].index == KD_KNOB_FAKE_CHECKSUM &&
+						    o->policy->knobs[i].value_index != KD_FAKE_IS_BELIEVED);
 	open_inputs(&r);
 	if (!failed(&r))
 		allocate(&r);

@@ -18,8 +18,9 @@
 struct kd_policy;
 struct kd_boxes;
 
-/* auto: nothing is hidden from the box, offload marks and wrong sums are counted and said. trust: not looked
- * at. verify: packets with a wrong or unfinished checksum are forwarded without inspection. */
+/* auto: nothing is hidden from the box, offload marks and wrong sums are counted and said; a wrong one is
+ * what the box's knob fake.checksum says. trust: not looked at, all are right. verify: packets with a wrong
+ * or unfinished checksum are forwarded without inspection. */
 enum kd_checksums { KD_CHECKSUMS_AUTO, KD_CHECKSUMS_TRUST, KD_CHECKSUMS_VERIFY };
 
 #define KD_OFFLINE_BURST_DEFAULT 32
@@ -72,6 +73,7 @@ struct kd_offline_result {
 	uint64_t clamped;		    /* went back in time */
 	uint64_t unfinished, wrong, super;  /* checksums and frames, see checksum.h */
 	bool verified;			    /* --checksums verify */
+	bool sums_matter; /* fake.checksum is not `believe` for every flow */
 	uint64_t untracked;
 	/* Packets of interfaces whose link type we cannot read: numbered, never given to the engine. */
 	uint64_t skipped;

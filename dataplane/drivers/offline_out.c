@@ -206,6 +206,11 @@ static void say_sums(const struct kd_offline_result *x, FILE *to)
 		"good",
 		"packets carry an unfinished checksum: captured on the sending host (offload); taken as "
 		"good");
+	if (x->sums_matter) {
+		say(to, x->wrong, "packet has a wrong checksum: fake.checksum says what the box makes of it",
+			"packets have a wrong checksum: fake.checksum says what the box makes of them");
+		return;
+	}
 	say(to, x->wrong, "packet has a wrong checksum: the box does not check, nor does this run",
 		"packets have a wrong checksum: the box does not check, nor does this run");
 }

@@ -17,11 +17,12 @@ static void how(struct kd_step *s, uint32_t len)
 		.room_len = s->e->room != NULL ? KD_ROOM_BYTES : 0};
 }
 
-/* Recognised: the flow's knobs are found again, for this protocol, before anybody asks about names. */
+/* Recognised: the flow's knobs are found again, for this protocol, before anybody asks about names. What is
+ * not believed says nothing of the flow. */
 static void recognise(struct kd_step *s, unsigned int i)
 {
 	s->app_index = (uint8_t)i;
-	if (s->flow->app != i + 1) {
+	if (s->flow->app != i + 1 && !s->hidden) {
 		s->flow->app = i + 1;
 		kd_knobs_resolve(s);
 	}
@@ -29,7 +30,8 @@ static void recognise(struct kd_step *s, unsigned int i)
 	s->dot_ignored = kd_knob(s, KD_KNOB_NAMES_TRAILING_DOT) == KD_TRAILING_DOT_IGNORED;
 	s->wants_more = s->app.partial;
 	s->reason = KD_REASON_PROTOCOL(i, s->app.why);
-	kd_record_app(s);
+	if (!s->hidden)
+		kd_record_app(s);
 }
 
 void kd_classify(struct kd_step *s)

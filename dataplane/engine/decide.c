@@ -35,9 +35,15 @@ static bool is_present(struct kd_step *s, const struct kd_rule *r)
 	       kd_draw(s->e->seed, s->e->box, KD_DRAW_NODE, r->draw, kd_flow_node(s->flow), 0) < r->presence;
 }
 
+/* What is not believed exists only for rules that ask for fakes. */
+static inline bool is_shown(const struct kd_step *s, const struct kd_rule *r)
+{
+	return !s->hidden || s->e->of_fakes[r - s->e->policy->rules];
+}
+
 static bool applies(struct kd_step *s, struct kd_seen *seen, const struct kd_rule *r)
 {
-	return kd_match(s, seen, r->first_term) && is_present(s, r);
+	return is_shown(s, r) && kd_match(s, seen, r->first_term) && is_present(s, r);
 }
 
 /* X-ST-5: a SYN of the side that did not open the flow, wherever it comes before the decision. */
@@ -309,24 +315,58 @@ static bool looks_on(struct kd_step *s)
 				       kd_knob(s, KD_KNOB_FLOW_CLEAN_HELLO) == KD_CLEAN_HELLO_LOOKS_ON);
 }
 
-void kd_decide(struct kd_step *s)
+/* All phases but the addresses; true when that settles the flow's fate. */
+static bool ask_all(struct kd_step *s, bool payload)
 {
-	struct kd_flow *f = s->flow;
 	struct kd_seen seen;
 
-	kd_seen_start(&seen, true);
+	kd_seen_start(&seen, payload);
 	if (is_open(s, KD_PHASE_OBSERVE) || s->e->policy->ncounters != 0)
 		observe(s, &seen);
 	if (ask(s, &seen, KD_PHASE_NAMES_ALLOWED) || ask(s, &seen, KD_PHASE_NAMES_BLOCKED) ||
 		ask(s, &seen, KD_PHASE_PROTOCOL))
-		return;
+		return true;
 	if (is_open(s, KD_PHASE_FALLBACK) && may_fall_back(s) && ask(s, &seen, KD_PHASE_FALLBACK))
-		return;
-	if (is_open(s, KD_PHASE_DEFAULT) && !is_incomplete(s) && ask(s, &seen, KD_PHASE_DEFAULT))
-		return;
-	if (s->app_index != KD_APP_NONE && looks_on(s)) {
+		return true;
+	return is_open(s, KD_PHASE_DEFAULT) && !is_incomplete(s) && ask(s, &seen, KD_PHASE_DEFAULT);
+}
+
+bool kd_decide_fake(struct kd_step *s)
+{
+	bool hidden = s->hidden, payload = s->view->payload_len != 0;
+
+	if (s->e->of_fakes == NULL)
+		return false;
+	s->hidden = true;
+	s->reason = KD_REASON_CLASSIFY_UNKNOWN;
+	if (payload) {
+		s->look = s->pkt->data + s->view->payload_off;
+		s->look_len = s->look_to = s->view->payload_len;
+		s->look_from = 0;
+		kd_classify(s);
+	}
+	if (ask_all(s, payload))
+		return true;
+	s->hidden = hidden;
+	s->punished = 0; /* those rules had their say */
+	s->app_index = KD_APP_NONE;
+	return false;
+}
+
+void kd_decide(struct kd_step *s)
+{
+	struct kd_flow *f = s->flow;
+
+	if ((s->e->fakes & KD_FAKE_BIT(KD_FAKE_NAME_LENGTH)) != 0 && kd_fake_name(s)) {
 		s->reason = let_through(s, KD_REASON_DECIDE_NO_RULE);
 		kd_flow_note(f, s->reason);
+		return;
+	}
+	if (ask_all(s, true))
+		return;
+	if (s->app_index != KD_APP_NONE && (s->decoy || looks_on(s))) {
+		kd_flow_note(f, let_through(s, KD_REASON_DECIDE_NO_RULE));
+		s->reason = s->decoy ? KD_REASON_FAKE_NAME_LENGTH : let_through(s, KD_REASON_DECIDE_NO_RULE);
 	} else if (s->app_index != KD_APP_NONE) {
 		pass(s, let_through(s, KD_REASON_DECIDE_NO_RULE));
 	} else {

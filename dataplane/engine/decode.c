@@ -418,3 +418,38 @@ void kd_decode(struct kd_view *v, const uint8_t *data, size_t len, size_t wire_l
 		v->reason = KD_REASON_DECODE_NOT_IP;
 	}
 }
+
+const uint8_t *kd_decode_option(const uint8_t *data, const struct kd_view *v, uint8_t kind, uint8_t len)
+{
+	struct kd_cur c;
+
+	if (v->ip_proto != KD_PROTO_TCP)
+		return NULL;
+	c = kd_cur(data + v->l4_off + 20, v->payload_off - v->l4_off - 20);
+	while (kd_cur_left(&c) > 0) {
+		uint8_t its_kind = kd_cur_u8(&c), its_len;
+		const uint8_t *content;
+
+		if (its_kind == 0) /* end of the list */
+			return NULL;
+		if (its_kind == 1) /* padding */
+			continue;
+		its_len = kd_cur_u8(&c);
+		content = its_len >= 2 ? kd_cur_take(&c, its_len - 2u) : NULL;
+		if (c.bad || content == NULL)
+			return NULL;
+		if (its_kind == kind && its_len == len)
+			return content;
+	}
+	return NULL;
+}
+
+uint16_t kd_decode_ip_id(const uint8_t *data, const struct kd_view *v)
+{
+	return v->ip_version == 4 ? kd_get16(data + v->l3_off + 4) : 0;
+}
+
+uint16_t kd_decode_urgent(const uint8_t *data, const struct kd_view *v)
+{
+	return v->ip_proto == KD_PROTO_TCP ? kd_get16(data + v->l4_off + 18) : 0;
+}

@@ -54,4 +54,11 @@ struct kd_view {
  */
 void kd_decode(struct kd_view *v, const uint8_t *data, size_t len, size_t wire_len, unsigned int link);
 
+/* Of a packet decoded without a reason, what few ask for: the content of the first TCP option of that kind
+ * that is len bytes long, kind and length included (NULL = none); the IPv4 identification (0 for IPv6); the
+ * TCP urgent pointer. */
+const uint8_t *kd_decode_option(const uint8_t *data, const struct kd_view *v, uint8_t kind, uint8_t len);
+uint16_t kd_decode_ip_id(const uint8_t *data, const struct kd_view *v);
+uint16_t kd_decode_urgent(const uint8_t *data, const struct kd_view *v);
+
 #endif

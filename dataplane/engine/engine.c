@@ -46,9 +46,16 @@ static __attribute__((noinline)) void look_away(
 /* What a flow that nothing was decided about yet has to show. Kept out of the way of those with a fate. */
 static __attribute__((noinline)) void inspect(struct kd_step *s)
 {
+	s->hidden = s->again = s->decoy = false;
+	s->fakes = s->punished = 0;
+	s->cut = 0;
 	if (!kd_is_tcp_or_udp(s) || (s->e->opening && kd_is_first(s->flow)))
 		if (!kd_decide_opening(s))
 			return;
+	if (s->e->looks)
+		kd_fake_look(s);
+	if (s->punished != 0 && kd_decide_fake(s))
+		return;
 	switch (kd_stream_offer(s)) {
 	case KD_OFFER_PAYLOAD:
 		do {
@@ -63,6 +70,11 @@ static __attribute__((noinline)) void inspect(struct kd_step *s)
 	case KD_OFFER_NOTHING:
 		break;
 	}
+}
+
+static inline bool is_end(const struct kd_step *s)
+{
+	return s->key->proto == KD_PROTO_TCP && (s->view->tcp_flags & (KD_TCP_FIN | KD_TCP_RST)) != 0;
 }
 
 /* One packet from its flow to its fate. */
@@ -86,6 +98,8 @@ static void judge(struct kd_step *s)
 		return;
 	}
 	inspect(s);
+	if (s->e->clears && is_end(s) && (s->flow->flags & KD_FLOW_DECIDED) == 0)
+		kd_flow_clear(s);
 	if (s->rule != KD_RULE_NONE)
 		kd_enforce(s, true);
 	else if (s->flow == &s->e->untracked.flow)

@@ -30,6 +30,10 @@ enum kd_link { KD_LINK_ETHERNET, KD_LINK_RAW, KD_LINK_SLL, KD_LINK_SLL2, KD_LINK
 #define KD_PKT_BAD_CHECKSUM                                                                                  \
 	0x01 /* the driver was asked to verify and it is wrong: forwarded, never inspected */
 
+/* A knob of the box decides about wrong sums that no offloading explains: */
+#define KD_PKT_WRONG_SUM 0x02	/* the driver has looked, and one is */
+#define KD_PKT_SUMS_JUDGED 0x04 /* it has, or knows that sums cannot be trusted: else the engine sums */
+
 /*
  * A packet on entry. `data` belongs to the driver; until its final action the engine may rewrite it in place.
  * Times never decrease from one packet to the next.
@@ -98,12 +102,14 @@ struct kd_engine_config {
 	uint32_t counts_max;  /* tallies at once of a policy that counts; nothing otherwise */
 	uint32_t held_max;    /* packets at once, at most KD_HELD_MAX; as many packets in fragments */
 	uint32_t gathers_max; /* sides of flows put together at once, if a knob asks for it */
+	uint32_t traces_max;  /* undecided flows whose fakes are told by what came before, likewise */
 };
 
 #define KD_ENGINE_CONFIG_DEFAULT                                                                             \
 	{                                                                                                    \
 		.seed = 1, .flows4_max = 1u << 16, .flows6_max = 1u << 14, .events_max = 4096,               \
-		.counts_max = 1u << 12, .held_max = KD_HELD_MAX, .gathers_max = 1u << 10                     \
+		.counts_max = 1u << 12, .held_max = KD_HELD_MAX, .gathers_max = 1u << 10,                    \
+		.traces_max = 1u << 14                                                                       \
 	}
 
 /* Everything counted. in = fates[EMIT + REWRITE + DROP] + held + consumed; the reasons of each fate add up to
@@ -122,7 +128,9 @@ struct kd_counters {
 	uint64_t events_lost;
 	uint64_t
 		knob_sets_full; /* flows that got every knob's default, for there was no room for their set */
-	uint64_t counts_full;	/* packets that a `count` found no room for: it was false for them */
+	uint64_t traces_full; /* packets of flows that there was no trace for: fakes told by one are believed
+			       */
+	uint64_t counts_full; /* packets that a `count` found no room for: it was false for them */
 };
 
 /* -EINVAL: a size of 0 or over the limits; -ENOMEM. On failure *ret is untouched. */

@@ -124,6 +124,32 @@ static uint64_t add_bytes(uint64_t bytes, uint32_t more)
 	return bytes + more < most ? bytes + more : most;
 }
 
+void kd_flow_clear(struct kd_step *s)
+{
+	struct kd_flow *f = s->flow;
+
+	if (kd_knob_now(s, KD_KNOB_FLOW_FIN_RST) != KD_FIN_RST_CLEARS || kd_fake_is_low_end(s))
+		return;
+	if ((f->flags & KD_FLOW_DECIDED) == 0)
+		kd_stream_forget(s->e, f);
+	kd_flow_note_nearest(f, KD_REASON_FLOW_CLEARED);
+	if ((f->flags & KD_FLOW_ACTING) != 0) {
+		f->flags &= (uint8_t)~KD_FLOW_ACTING;
+		kd_flow_note(f, KD_REASON_FLOW_CLEARED);
+		kd_record_verdict(s, (uint16_t)f->rule, KD_REASON_FLOW_CLEARED);
+	}
+	f->flags |= KD_FLOW_DECIDED;
+}
+
+/* What a rule has hold of is let go before the packet that says the flow is over; what is not decided is
+ * looked at first, see engine.c. */
+static __attribute__((noinline)) void closed(struct kd_step *s)
+{
+	s->flow->flags |= KD_FLOW_CLOSED;
+	if (s->e->clears && (s->flow->flags & KD_FLOW_ACTING) != 0)
+		kd_flow_clear(s);
+}
+
 static void note(struct kd_step *s)
 {
 	struct kd_flow *f = s->flow;
@@ -135,7 +161,7 @@ static void note(struct kd_step *s)
 	else
 		f->bytes_outside = add_bytes(f->bytes_outside, s->pkt->wire_len);
 	if (f->proto == KD_PROTO_TCP && (s->view->tcp_flags & (KD_TCP_FIN | KD_TCP_RST)) != 0)
-		f->flags |= KD_FLOW_CLOSED;
+		closed(s);
 	if (f->proto == KD_PROTO_TCP && s->pkt->side != f->opened && (f->flags & KD_FLOW_DECIDED) == 0 &&
 		(s->view->tcp_flags & (KD_TCP_SYN | KD_TCP_ACK | KD_TCP_RST)) == KD_TCP_SYN)
 		f->open.track |= KD_TRACK_REMOTE_SYN;

@@ -87,10 +87,11 @@ static inline void kd_flow_note(struct kd_flow *f, uint16_t reason)
 }
 
 /* Says how near the box came to recognising it: the first thing that looked like something stays, so that a
- * hello in two segments is told as that and not as whatever the server said later. */
+ * hello in two segments is told as that and not as whatever the server said later. A fake is nothing yet. */
 static inline void kd_flow_note_nearest(struct kd_flow *f, uint16_t reason)
 {
-	if (f->reason == KD_REASON_FLOW_NO_PAYLOAD || f->reason == KD_REASON_CLASSIFY_UNKNOWN)
+	if (f->reason == KD_REASON_FLOW_NO_PAYLOAD || f->reason == KD_REASON_CLASSIFY_UNKNOWN ||
+		(f->reason >= KD_REASON_FAKE_CHECKSUM && f->reason <= KD_REASON_FAKE_NAME_LENGTH))
 		kd_flow_note(f, reason);
 }
 

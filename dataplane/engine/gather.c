@@ -228,3 +228,19 @@ void kd_gather_skip(const struct kd_gathers *p, struct kd_gather *g, uint32_t n)
 		g->run[i].to -= n;
 	}
 }
+
+bool kd_gather_differs(const struct kd_gathers *p, const struct kd_gather *g, uint32_t seq,
+	const uint8_t *bytes, uint32_t len)
+{
+	const uint8_t *mine = kd_gather_bytes(p, g);
+	int64_t offset = (int32_t)(seq - g->base), end = offset + len;
+
+	for (uint32_t i = 0; i < g->nruns; i++) {
+		int64_t from = g->run[i].from > offset ? g->run[i].from : offset;
+		int64_t to = g->run[i].to < end ? g->run[i].to : end;
+
+		if (from < to && memcmp(mine + from, bytes + (from - offset), (size_t)(to - from)) != 0)
+			return true;
+	}
+	return false;
+}

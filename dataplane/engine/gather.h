@@ -67,6 +67,9 @@ enum kd_gathered kd_gather_add(const struct kd_gathers *p, struct kd_gather *g, 
 	uint32_t seq, const uint8_t *bytes, uint32_t len);
 /* Byte `n` becomes byte 0; n is less than kd_gather_len. */
 void kd_gather_skip(const struct kd_gathers *p, struct kd_gather *g, uint32_t n);
+/* Whether one of these bytes is there already and another one. */
+bool kd_gather_differs(const struct kd_gathers *p, const struct kd_gather *g, uint32_t seq,
+	const uint8_t *bytes, uint32_t len);
 /* Bytes from byte 0 on, without a gap. */
 uint32_t kd_gather_len(const struct kd_gather *g);
 const uint8_t *kd_gather_bytes(const struct kd_gathers *p, const struct kd_gather *g);

@@ -7,6 +7,7 @@
 #define KD_INTERNAL_H
 
 #include "engine/engine.h"
+#include "engine/fake.h"
 #include "engine/flow.h"
 #include "engine/frag.h"
 #include "engine/gather.h"
@@ -15,6 +16,7 @@
 #include "engine/protocol.h"
 #include "engine/ring.h"
 #include "engine/tally.h"
+#include "engine/trace.h"
 #include "rulebook/policy.h"
 
 /* Packets whose headers, buckets and entries are fetched ahead together. */
@@ -58,6 +60,13 @@ struct kd_engine {
 	struct kd_knob_table knobs;
 	struct kd_gathers gathers;	 /* empty unless a knob asks for it */
 	uint8_t *room;			 /* for parsers; NULL unless a knob asks for it */
+	struct kd_traces traces;	 /* empty unless a knob asks for it */
+	uint8_t *without;		 /* a payload without its urgent bytes; likewise */
+	bool *of_fakes;			 /* of each rule: it has a `fake` term. NULL: none has */
+	uint16_t fakes;			 /* kinds that some flow does not believe */
+	uint8_t traced;			 /* KD_TRANSPORT_* of flows that get a trace */
+	bool looks;			 /* some knob asks for fakes or retransmissions */
+	bool clears;			 /* a FIN or RST may clear something */
 	struct kd_tally tally;		 /* empty unless the policy counts */
 	uint8_t told_from;		 /* first bit of a flow's `seen` that no rule asks for */
 	uint64_t *wants;		 /* of each rule: see kd_match_wants */
@@ -92,13 +101,19 @@ struct kd_step {
 	uint16_t rule;	 /* what decide found */
 	uint16_t reason; /* why it goes where it goes */
 	uint8_t fate;
-	uint8_t app_index;		       /* KD_APP_NONE = not recognised in this packet */
-	bool gathers;			       /* this side's segments are put together */
-	bool wants_more;		       /* some parser waits for more of the same bytes */
-	bool exact_case, dot_ignored;	       /* how its name compares; set when it is recognised */
-	uint8_t messages;		       /* read of this packet before the one at look */
-	uint32_t skipped;		       /* their bytes, no longer in look */
-	uint32_t seq;			       /* of the first payload byte; set when gathers is */
+	uint8_t app_index; /* KD_APP_NONE = not recognised in this packet */
+	bool gathers;	   /* this side's segments are put together */
+	bool hidden;	   /* not believed: only rules with a `fake` term are shown it */
+	bool again;	   /* sent before, and not read again */
+	bool decoy;	   /* the first hello, where a longer or shorter name may follow */
+	uint16_t fakes;	   /* KD_FAKE_BIT of kinds that are not believed */
+	uint16_t punished; /* of these, those held against the flow */
+	uint32_t cut;	   /* bytes at the start of the payload that nobody takes */
+	bool wants_more;   /* some parser waits for more of the same bytes */
+	bool exact_case, dot_ignored; /* how its name compares; set when it is recognised */
+	uint8_t messages;	   /* read of this packet before the one at look */
+	uint32_t skipped;	   /* their bytes, no longer in look */
+	uint32_t seq;	   /* of the first payload byte; set when gathers is */
 	uint32_t look_len, look_from, look_to; /* bytes at look; of them, those of this packet */
 	const uint8_t *look;		       /* what parsers see */
 	struct kd_app app;
@@ -125,6 +140,8 @@ void kd_flow_take(struct kd_step *s, uint32_t hint);
 /* Ends a flow: its record, its place. */
 void kd_flow_end(
 	struct kd_engine *e, struct kd_flow *f, uint16_t why, uint64_t time_ns, uint64_t number, uint32_t n);
+/* A FIN or RST lets go of the flow, if its box takes it for its end. */
+void kd_flow_clear(struct kd_step *s);
 /* Looks for flows past their time, a slice a call, a round a second of packet time. */
 void kd_sweep(struct kd_engine *e, unsigned int pkts);
 
@@ -152,12 +169,19 @@ static inline bool kd_flaps_on(struct kd_step *s, unsigned int flap)
 	return (s->e->knobs.set[s->flow->open.knobs].flaps[flap / 8] >> (flap % 8) & 1) != 0;
 }
 
+/* The value of one knob for a flow that a rule may have hold of. */
+unsigned int kd_knob_now(const struct kd_step *s, enum kd_knob_index knob);
+
 /* stream.c */
 enum kd_offer kd_stream_offer(struct kd_step *s);
 /* Another message of the same packet is at look; false: there is none, or the flow's fate is settled. */
 bool kd_stream_next(struct kd_step *s);
 void kd_stream_settle(struct kd_step *s);
-/* Gives back what is gathered for a flow that nothing has hold of; before its state becomes a rule's. */
+/* Payload packets of this side that are looked at. */
+uint32_t kd_stream_budget(struct kd_step *s);
+/* The segment holds other bytes than what is gathered at the same place. */
+bool kd_stream_differs(struct kd_step *s);
+/* Gives back what is kept for a flow that nothing has hold of; before its state becomes a rule's. */
 void kd_stream_forget(struct kd_engine *e, struct kd_flow *f);
 /* classify.c: which protocol it is; sets s->app, s->app_index, s->reason. */
 void kd_classify(struct kd_step *s);
@@ -195,6 +219,8 @@ bool kd_tally_advance(struct kd_step *s, struct kd_seen *seen, uint16_t counter)
 void kd_decide(struct kd_step *s);
 /* The first packet of a flow, or one that is neither TCP nor UDP; true: its payload is for kd_decide. */
 bool kd_decide_opening(struct kd_step *s);
+/* A fake that is held against its flow: whether a rule with a `fake` term settles the flow's fate. */
+bool kd_decide_fake(struct kd_step *s);
 /* The budget of the packet's side is spent. */
 void kd_decide_spent(struct kd_step *s);
 /* enforce.c: lets the flow's rule act on this packet; sets s->fate and s->reason. */

@@ -121,6 +121,18 @@ static bool fits(const struct kd_step *s, const struct kd_knob_set *set, const s
 	return is_on_node(s, k);
 }
 
+unsigned int kd_knob_now(const struct kd_step *s, enum kd_knob_index knob)
+{
+	const struct kd_policy *p = s->e->policy;
+	struct kd_knob_set set = s->e->knobs.set[KD_KNOB_SET_DEFAULTS];
+
+	find_flaps(s, &set);
+	for (uint32_t i = 0; i < p->nknobs; i++)
+		if (p->knobs[i].index == knob && fits(s, &set, &p->knobs[i]))
+			return p->knobs[i].value_index;
+	return set.value[knob];
+}
+
 void kd_knobs_resolve(struct kd_step *s)
 {
 	struct kd_engine *e = s->e;

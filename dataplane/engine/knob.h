@@ -11,6 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* A kind of fake packet is taken for real, seen through, or held against who sent it. */
+#define KD_FAKE_VALUES "believe|ignore|punish"
+
 /* X(symbol, name, values, default, claim of the default or "assumed", help). Values are enums below, in that
  * order. */
 #define KD_KNOBS(X)                                                                                          \
@@ -33,7 +36,34 @@
 	X(NAMES_TRAILING_DOT, "names.trailing_dot", "exact|ignored", "exact", "X-THR-2021",                  \
 		"a name on the wire that ends with a dot")                                                   \
 	X(FLOW_CLEAN_HELLO, "flow.clean_hello", "clears|looks_on", "clears", "assumed",                      \
-		"a flow with a ClientHello that no rule takes")
+		"a flow with a ClientHello that no rule takes") \
+	X(FAKE_CHECKSUM, "fake.checksum", KD_FAKE_VALUES, "believe", "P-checksum-ttl-md5-ts-check",          \
+		"a TCP, UDP or IPv4 checksum is wrong")                                                      \
+	X(FAKE_TTL, "fake.ttl", KD_FAKE_VALUES, "believe", "P-checksum-ttl-md5-ts-check",                    \
+		"the TTL is too far from what systems begin with to come from so near")                      \
+	X(FAKE_SEQUENCE, "fake.sequence", KD_FAKE_VALUES, "believe", "assumed",                              \
+		"a segment far before its side's start, or far ahead of what it sent")                       \
+	X(FAKE_PAST_SEQUENCE, "fake.past_sequence", KD_FAKE_VALUES, "believe", "L-fake-pastseq",             \
+		"a segment that begins a little before its side's start")                                    \
+	X(FAKE_MD5, "fake.md5", KD_FAKE_VALUES, "believe", "P-checksum-ttl-md5-ts-check",                    \
+		"a segment with a TCP MD5 option")                                                           \
+	X(FAKE_TIMESTAMP, "fake.timestamp", KD_FAKE_VALUES, "believe", "P-checksum-ttl-md5-ts-check",        \
+		"a segment with a TCP timestamp older than its side's latest")                               \
+	X(FAKE_IP_ID, "fake.ip_id", KD_FAKE_VALUES, "believe", "assumed",                                    \
+		"an IPv4 ID that another packet with payload of its side had")                               \
+	X(FAKE_URGENT, "fake.urgent", KD_FAKE_VALUES, "believe", "assumed",                                  \
+		"a segment with an urgent byte; ignore leaves out that byte alone")                          \
+	X(FAKE_SYN_DATA, "fake.syn_data", KD_FAKE_VALUES, "believe", "assumed", "payload on a SYN")          \
+	X(FAKE_OVERLAP, "fake.overlap", KD_FAKE_VALUES, "believe", "assumed",                                \
+		"a segment with other bytes where some were put together before")                            \
+	X(FAKE_LOW_TTL_END, "fake.low_ttl_end", KD_FAKE_VALUES, "believe", "assumed",                        \
+		"a RST or FIN with a TTL as of fake.ttl; seen through, it clears nothing")                   \
+	X(FAKE_NAME_LENGTH, "fake.name_length", KD_FAKE_VALUES, "believe", "assumed",                        \
+		"a hello behind a clean one names a host of another length: the first was a decoy")          \
+	X(TCP_RETRANSMIT, "tcp.retransmit", "read|skipped", "read", "assumed",                               \
+		"a segment that ends at or before what its side has sent already")                           \
+	X(FLOW_FIN_RST, "flow.fin_rst", "ignored|clears", "ignored", "X-THR-2021",                           \
+		"a FIN or RST, also on a flow that a rule has hold of")
 
 enum kd_knob_index {
 #define X(symbol, name, values, deflt, claim, help) KD_KNOB_##symbol,
@@ -52,6 +82,9 @@ enum kd_requests { KD_REQUESTS_FIRST, KD_REQUESTS_ALL };
 enum kd_name_case { KD_NAME_CASE_IGNORED, KD_NAME_CASE_EXACT };
 enum kd_trailing_dot { KD_TRAILING_DOT_EXACT, KD_TRAILING_DOT_IGNORED };
 enum kd_clean_hello { KD_CLEAN_HELLO_CLEARS, KD_CLEAN_HELLO_LOOKS_ON };
+enum kd_fake_is { KD_FAKE_IS_BELIEVED, KD_FAKE_IS_IGNORED, KD_FAKE_IS_PUNISHED };
+enum kd_retransmit { KD_RETRANSMIT_READ, KD_RETRANSMIT_SKIPPED };
+enum kd_fin_rst { KD_FIN_RST_IGNORED, KD_FIN_RST_CLEARS };
 
 struct kd_knob_row {
 	const char *name, *values, *deflt, *claim, *help;

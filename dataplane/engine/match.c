@@ -257,6 +257,8 @@ static inline bool holds(const struct kd_step *s, struct kd_seen *seen, const st
 		return already(s->flow, t);
 	case KD_TERM_COUNT:
 		return (seen->over >> t->set & 1) != 0;
+	case KD_TERM_FAKE:
+		return (s->punished & t->mask) != 0;
 	case KD_TERM_HOURS:
 		return in_spans(t, (s->pkt->time_ns / MINUTE_NS + MOSCOW_MINUTES) % DAY_MINUTES);
 	default:

@@ -57,12 +57,31 @@
 		"a rule matches, but a SYN of the other side has taken the roles away that it goes by")      \
 	X(FLOW_IDLE, "flow.idle", "the flow was idle past its time")                                         \
 	X(FLOW_REOPENED, "flow.reopened", "a new SYN took the 4-tuple over")                                 \
+	X(FLOW_CLEARED, "flow.cleared",                                                                      \
+		"a FIN or RST was seen: the box lets go of the flow and looks at it no more")                \
 	X(FLOW_FINISHED, "flow.end_of_run", "the run ended while the flow was live")                         \
 	X(STREAM_WAITS, "stream.waits", "behind a gap in what is put together; the box waits for the rest")  \
 	X(STREAM_NOTHING_NEW, "stream.nothing_new", "holds nothing that was not seen before")                \
 	X(STREAM_NO_ROOM, "stream.no_room", "no room to put it together with others; inspected by itself")   \
 	X(STREAM_DIFFERS, "stream.differs",                                                                  \
 		"differs from what came before at the same place; its side is not put together any more")    \
+	X(STREAM_RETRANSMITTED, "stream.retransmitted",                                                      \
+		"ends at or before what its side sent already; not read again")                              \
+	X(FAKE_CHECKSUM, "fake.checksum", "a checksum is wrong: the other end throws it away")               \
+	X(FAKE_TTL, "fake.ttl", "its TTL is too low to come from so near: it may not reach the other end")   \
+	X(FAKE_SEQUENCE, "fake.sequence", "its sequence number lies far outside of what its side sends")     \
+	X(FAKE_PAST_SEQUENCE, "fake.past_sequence", "it begins before its side's first byte")                \
+	X(FAKE_MD5, "fake.md5", "it has a TCP MD5 option that nobody agreed on")                             \
+	X(FAKE_TIMESTAMP, "fake.timestamp", "its TCP timestamp is older than its side's latest")             \
+	X(FAKE_IP_ID, "fake.ip_id", "another packet of its side had the same IP ID")                         \
+	X(FAKE_URGENT, "fake.urgent", "it holds an urgent byte and nothing else")                            \
+	X(FAKE_SYN_DATA, "fake.syn_data", "payload on a SYN")                                                \
+	X(FAKE_OVERLAP, "fake.overlap", "it holds other bytes where some were put together before")          \
+	X(FAKE_LOW_TTL_END, "fake.low_ttl_end",                                                              \
+		"a RST or FIN that may not reach the other end: it clears nothing")                          \
+	X(FAKE_NAME_LENGTH, "fake.name_length",                                                              \
+		"no rule takes this hello, but it may be a decoy: one with a name of another length may "    \
+		"follow")                                                                                    \
 	X(CLASSIFY_UNKNOWN, "classify.unknown", "no protocol recognises this payload; more is looked at")    \
 	X(CLASSIFY_BUDGET, "classify.budget_spent",                                                          \
 		"nothing recognised within the inspection budget; given up")                                 \

@@ -127,6 +127,8 @@ int kd_engine_new(struct kd_engine **ret, const struct kd_engine_config *config)
 		e->room = malloc(KD_ROOM_BYTES);
 		err = e->room != NULL ? 0 : -ENOMEM;
 	}
+	if (err == 0)
+		err = kd_fake_init(e, config);
 	if (err < 0)
 		goto fail;
 	e->inject = calloc(KD_INJECT_SLOTS, sizeof(*e->inject));
@@ -149,6 +151,7 @@ void kd_engine_free(struct kd_engine *e)
 	kd_frag_free(&e->frag);
 	kd_tally_free(&e->tally);
 	kd_gathers_free(&e->gathers);
+	kd_fake_free(e);
 	free(e->room);
 	kd_scratch_free(e->scratch);
 	free(e->ring.slot);
@@ -162,6 +165,7 @@ void kd_engine_reset(struct kd_engine *e)
 	kd_frag_reset(&e->frag);
 	kd_tally_reset(&e->tally);
 	kd_gathers_reset(&e->gathers);
+	kd_traces_reset(&e->traces);
 	kd_knob_table_reset(&e->knobs);
 	memset(&e->count, 0, sizeof(e->count));
 	memset(&e->sweep, 0, sizeof(e->sweep));

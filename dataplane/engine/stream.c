@@ -60,6 +60,7 @@ void kd_stream_forget(struct kd_engine *e, struct kd_flow *f)
 {
 	give_back(e, f, KD_INSIDE);
 	give_back(e, f, KD_OUTSIDE);
+	kd_fake_forget(e, f);
 }
 
 static struct kd_flow *flow_of(const struct kd_gather *g)
@@ -85,7 +86,13 @@ static void look_at(struct kd_step *s, const uint8_t *bytes, uint32_t len, uint3
 
 static enum kd_offer alone(struct kd_step *s)
 {
-	look_at(s, s->pkt->data + s->view->payload_off, s->view->payload_len, 0, s->view->payload_len);
+	uint32_t len = s->view->payload_len > s->cut ? s->view->payload_len - s->cut : 0;
+
+	if (len == 0) {
+		s->reason = KD_REASON_TRUNCATED_CAPTURE;
+		return KD_OFFER_NOTHING;
+	}
+	look_at(s, s->pkt->data + s->view->payload_off + s->cut, len, 0, len);
 	return KD_OFFER_PAYLOAD;
 }
 
@@ -104,7 +111,7 @@ static uint32_t start_of(const struct kd_step *s)
 	if ((f->open.track & KD_TRACK_SYN) != 0 && s->pkt->side == f->opened &&
 		(f->open.track & KD_TRACK_STARTED(s->pkt->side)) == 0)
 		return f->nonce + 1;
-	return s->seq;
+	return s->seq + s->cut;
 }
 
 /* Who says two things of one byte is not put together any more: each segment stands for itself. */
@@ -185,8 +192,7 @@ static bool is_socks(const uint8_t *p, uint32_t len)
 	return len >= 3 && ((p[0] == 5 && p[1] + 2u == len) || (p[0] == 4 && (p[1] == 1 || p[1] == 2)));
 }
 
-/* Payload packets of this side that are looked at. */
-static uint32_t budget(struct kd_step *s)
+uint32_t kd_stream_budget(struct kd_step *s)
 {
 	uint64_t more = s->e->policy->settings.later_pkts;
 
@@ -209,7 +215,7 @@ static void give_up_or_not(struct kd_step *s)
 		is_socks(s->look, s->look_len))
 		f->open.track |= (uint8_t)KD_TRACK_KNOWN(side);
 	else if (s->view->payload_wire_len >= s->e->policy->settings.give_up_bytes)
-		f->open.looked_at[side] = (uint16_t)budget(s);
+		f->open.looked_at[side] = (uint16_t)kd_stream_budget(s);
 }
 
 bool kd_stream_next(struct kd_step *s)
@@ -280,6 +286,28 @@ static inline bool may_gather(struct kd_step *s)
 	       kd_knob(s, KD_KNOB_TCP_REASSEMBLE) != KD_REASSEMBLE_OFF;
 }
 
+bool kd_stream_differs(struct kd_step *s)
+{
+	const struct kd_gather *g = may_gather(s) ? gathering(s) : NULL;
+
+	return g != NULL &&
+	       kd_gather_differs(&s->e->gathers, g, s->view->seq + ((s->view->tcp_flags & KD_TCP_SYN) != 0),
+		       s->pkt->data + s->view->payload_off, s->view->payload_len);
+}
+
+/* What the parsers see of it, without the bytes that are sent out of band. */
+static enum kd_offer in_band(struct kd_step *s, enum kd_offer offer)
+{
+	const struct kd_gather *g;
+	uint32_t seq;
+
+	if (offer != KD_OFFER_PAYLOAD || s->e->without == NULL || s->key->proto != KD_PROTO_TCP)
+		return offer;
+	g = s->gathers ? gathering(s) : NULL;
+	seq = g != NULL ? g->base : s->view->seq + ((s->view->tcp_flags & KD_TCP_SYN) != 0) + s->cut;
+	return kd_fake_leave_out(s, seq) ? offer : nothing(s, KD_REASON_FAKE_URGENT);
+}
+
 enum kd_offer kd_stream_offer(struct kd_step *s)
 {
 	struct kd_flow *f = s->flow;
@@ -291,10 +319,11 @@ enum kd_offer kd_stream_offer(struct kd_step *s)
 	s->skipped = 0;
 	if (s->view->payload_len == 0) {
 		s->reason = s->view->payload_wire_len != 0 ? KD_REASON_TRUNCATED_CAPTURE
+			    : s->fakes != 0		   ? kd_fake_reason(s)
 							   : KD_REASON_FLOW_NO_PAYLOAD;
 		return KD_OFFER_NOTHING;
 	}
-	most = budget(s);
+	most = kd_stream_budget(s);
 	if (*looked_at >= most) {
 		s->reason = KD_REASON_CLASSIFY_BUDGET;
 		kd_flow_note_nearest(f, s->reason);
@@ -304,11 +333,17 @@ enum kd_offer kd_stream_offer(struct kd_step *s)
 		give_back(s->e, f, s->pkt->side);
 		return KD_OFFER_SPENT;
 	}
+	if (s->hidden)
+		return nothing(s, kd_fake_reason(s));
+	if (s->again) {
+		s->reason = KD_REASON_STREAM_RETRANSMITTED;
+		return KD_OFFER_NOTHING;
+	}
 	++*looked_at;
 	if (may_gather(s))
-		return gather(s);
+		return in_band(s, gather(s));
 	/* Behind a packet that the capture cut nothing can be put together. */
 	if (s->view->payload_len != s->view->payload_wire_len)
 		start_anew(s->e, f, s->pkt->side);
-	return alone(s);
+	return in_band(s, alone(s));
 }

@@ -11,8 +11,6 @@
 #include <string.h>
 
 #define DIRECTIONS "both|to-inside|to-outside"
-/* A kind of fake packet is taken for real, seen through, or held against who sent it. */
-#define FAKES "believe|ignore|punish"
 
 #define NUMBER(kind, help) NULL, KD_UNIT_##kind, NULL, help
 #define WORDS(words, help) NULL, KD_UNIT_KINDS, words, help
@@ -103,19 +101,6 @@ const struct kd_announced kd_announced_residual[] = {
 
 const struct kd_announced kd_announced_knobs[] = {
 	{"tls.certificates", WORDS("unread|read", "names of the server's certificate are read")},
-	{"fake.checksum", WORDS(FAKES, "packets with a wrong checksum")},
-	{"fake.ttl", WORDS(FAKES, "packets whose TTL differs from their flow's")},
-	{"fake.sequence", WORDS(FAKES, "segments far outside the window")},
-	{"fake.past_sequence", WORDS(FAKES, "segments from before the flow's start")},
-	{"fake.md5", WORDS(FAKES, "segments with a TCP MD5 option")},
-	{"fake.timestamp", WORDS(FAKES, "segments with an old TCP timestamp")},
-	{"fake.ip_id", WORDS(FAKES, "packets with the IP ID of another of their flow")},
-	{"fake.urgent", WORDS(FAKES, "segments with urgent data")},
-	{"fake.syn_data", WORDS(FAKES, "payload on a SYN")},
-	{"fake.overlap", WORDS(FAKES, "segments that rewrite what was sent")},
-	{"fake.low_ttl_end", WORDS(FAKES, "a RST or FIN that cannot reach the other end")},
-	{"fake.name_length", WORDS(FAKES, "names whose length fields contradict each other")},
-	{"flow.fin_rst", WORDS("ignored|clears", "a FIN or RST on a flow that a rule has hold of")},
 	{"frag.inspect", WORDS("no|yes", "fragmented packets are read")},
 	END,
 };

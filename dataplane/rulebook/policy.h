@@ -63,6 +63,7 @@ enum kd_term_kind {
 	KD_TERM_ALREADY,    /* the flow's `seen` has bit `set`, or rule `mask` has hold of it */
 	KD_TERM_COUNT,	    /* counter `set` is over its limit with this packet */
 	KD_TERM_HOURS,	    /* minute of the day in Moscow lies in one of n spans */
+	KD_TERM_FAKE,	    /* a fake of one of the kinds in mask (KD_FAKE_BIT), held against its flow */
 	KD_TERM_PAIRS,	    /* name and opened-to address fit one of n pairings */
 	KD_TERM_KINDS
 };
@@ -225,7 +226,14 @@ struct kd_drawn {
 	X(frag_most, "frag.most", COUNT, "45 (45..64)", "assumed",                                           \
 		"fragments of one packet; with more the packet is lost")                                     \
 	X(frag_lifetime_ns, "frag.lifetime", DURATION, "5 s (1 s..30 s)", "assumed",                         \
-		"fragments wait this long for the rest of their packet, counted from the first")
+		"fragments wait this long for the rest of their packet, counted from the first")             \
+	X(fake_ttl_slack, "fake.ttl_slack", COUNT, "30 (10..40)", "assumed",                                 \
+		"a TTL further below 64, 128 or 255 is too low (fake.ttl)")                                  \
+	X(fake_near, "fake.near", BYTES, "4096 B (1500 B..6999 B)", "assumed",                               \
+		"a segment that begins further before its side's start is fake.sequence, else "              \
+		"fake.past_sequence; 7000 was believed when those were punished")                            \
+	X(fake_ahead, "fake.ahead", BYTES, "64 kB (16 kB..1 MB)", "assumed",                                 \
+		"a segment further ahead of what its side sent is fake.sequence")
 
 struct kd_settings {
 #define X(symbol, key, kind, deflt, claim, help) uint64_t symbol;

@@ -45,7 +45,7 @@ static unsigned int rank_of(const struct kd_when *w)
 	static const uint8_t order[] = {KD_TERM_PROTOCOL, KD_TERM_TRANSPORT, KD_TERM_OPENED, KD_TERM_FROM,
 		KD_TERM_NAME, KD_TERM_FIELD, KD_TERM_NEVER, KD_TERM_SIGNATURE, KD_TERM_ADDRESS, KD_TERM_PORT,
 		KD_TERM_PAIRS, KD_TERM_LENGTH, KD_TERM_BYTES, KD_TERM_NTH, KD_TERM_CLASSIFIED,
-		KD_TERM_ALREADY, KD_TERM_COUNT, KD_TERM_HOURS};
+		KD_TERM_ALREADY, KD_TERM_COUNT, KD_TERM_HOURS, KD_TERM_FAKE};
 	unsigned int n = 0;
 
 	_Static_assert(sizeof(order) == KD_TERM_KINDS, "every kind of term has its place");

@@ -22,6 +22,21 @@ static void must(bool holds)
 		abort();
 }
 
+/* An option found lies whole among the options, behind its own two bytes. */
+static void check_options(const struct kd_view *v, const uint8_t *frame)
+{
+	for (unsigned int kind = 0; kind < 32; kind++) {
+		for (uint8_t len = 0; len <= 40; len++) {
+			const uint8_t *o = kd_decode_option(frame, v, (uint8_t)kind, len);
+
+			if (o == NULL)
+				continue;
+			must(kind > 1 && len >= 2 && o[-2] == kind && o[-1] == len);
+			must(o - 2 >= frame + v->l4_off + 20 && o + len - 2 <= frame + v->payload_off);
+		}
+	}
+}
+
 static void check(const struct kd_view *v, const uint8_t *frame, size_t len, size_t wire_len)
 {
 	size_t addr = v->ip_version == 4 ? 4 : 16, header = v->ip_version == 4 ? 20 : 40;
@@ -48,8 +63,11 @@ static void check(const struct kd_view *v, const uint8_t *frame, size_t len, siz
 	must(v->payload_len <= v->payload_wire_len);
 	must((size_t)v->payload_off + v->payload_wire_len <= wire_len);
 	must(v->payload_len == v->payload_wire_len || v->payload_off + v->payload_len == len);
-	if (v->ip_proto == KD_PROTO_TCP)
+	if (v->ip_proto == KD_PROTO_TCP) {
 		must(v->payload_off - v->l4_off >= 20 && v->payload_off - v->l4_off <= 60);
+		must(kd_decode_urgent(frame, v) == kd_get16(frame + v->l4_off + 18));
+	}
+	check_options(v, frame);
 	if (v->ip_proto == KD_PROTO_UDP)
 		must(v->payload_off == v->l4_off + 8u);
 	if (v->ip_proto == KD_PROTO_TCP || v->ip_proto == KD_PROTO_UDP)

@@ -33,8 +33,7 @@ static void found(void **state)
 	assert_string_equal(words, "police|de");
 	assert_ptr_equal(kd_announced_find(kd_announced_mechanisms, "police"), &kd_announced_mechanisms[0]);
 	assert_null(kd_announced_find(kd_announced_mechanisms, "drop"));
-	assert_string_equal(
-		kd_announced_find(kd_announced_knobs, "fake.md5")->words, "believe|ignore|punish");
+	assert_string_equal(kd_announced_find(kd_announced_knobs, "tls.certificates")->words, "unread|read");
 	assert_int_equal(
 		kd_announced_find(kd_announced_settings, "flow.idle_established")->kind, KD_UNIT_DURATION);
 	assert_null(kd_announced_find(kd_announced_protocols, ""));

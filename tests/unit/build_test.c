@@ -12,7 +12,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "drivers/checksum.h"
+#include "engine/checksum.h"
 #include "engine/cursor.h"
 #include "engine/decode.h"
 #include "engine/protocol.h"

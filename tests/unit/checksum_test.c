@@ -16,7 +16,7 @@
 #include <string.h>
 
 #include "drivers/capture.h"
-#include "drivers/checksum.h"
+#include "engine/checksum.h"
 #include "engine/cursor.h"
 #include "engine/engine.h"
 

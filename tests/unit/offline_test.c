@@ -11,6 +11,8 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cmd/cmd.h"
@@ -22,22 +24,26 @@
 #define CAPTURE "tests/replay/tls13-other/in.pcap"
 
 static void (*spoil)(struct kd_out *out);
+static uint8_t flags[KD_OFFLINE_BURST_MAX]; /* of the packets of the burst */
 
 void __real_kd_engine_burst(struct kd_engine *e, struct kd_pkt *pkts, unsigned int n, struct kd_out *out);
 void __wrap_kd_engine_burst(struct kd_engine *e, struct kd_pkt *pkts, unsigned int n, struct kd_out *out);
 
 void __wrap_kd_engine_burst(struct kd_engine *e, struct kd_pkt *pkts, unsigned int n, struct kd_out *out)
 {
+	for (unsigned int i = 0; i < n; i++)
+		flags[i] = pkts[i].flags;
 	__real_kd_engine_burst(e, pkts, n, out);
 	if (spoil != NULL)
 		spoil(out);
 }
 
 /* All of the capture is one burst, so packet numbers are places in `out`, from 1. */
-static struct kd_offline_result run(void (*how)(struct kd_out *out))
+static struct kd_offline_result run_on(
+	const char *capture, enum kd_checksums checksums, void (*how)(struct kd_out *out))
 {
 	struct kd_policy_request request = {.profile = "null", .dir = "policies"};
-	struct kd_offline o = {.input = CAPTURE, .burst = KD_OFFLINE_BURST_MAX};
+	struct kd_offline o = {.input = capture, .checksums = checksums, .burst = KD_OFFLINE_BURST_MAX};
 	struct kd_offline_result result;
 	struct kd_policy *policy = NULL;
 	struct kd_diags diags = {0};
@@ -51,6 +57,11 @@ static struct kd_offline_result run(void (*how)(struct kd_out *out))
 	assert_int_equal(end, result.end);
 	kd_policy_free(policy);
 	return result;
+}
+
+static struct kd_offline_result run(void (*how)(struct kd_out *out))
+{
+	return run_on(CAPTURE, KD_CHECKSUMS_AUTO, how);
 }
 
 static void internal(void (*how)(struct kd_out *out), const char *message)
@@ -122,6 +133,36 @@ static void test_unknown_fate(void **state)
 	internal(no_such_fate, "packet 5 came back twice or in no known way");
 }
 
+/* What the engine is told of a capture whose first packet has another TTL than its checksum was made for. */
+static void test_checksums(void **state)
+{
+	static const struct {
+		enum kd_checksums mode;
+		uint8_t wrong, right;
+	} told[] = {{KD_CHECKSUMS_AUTO, KD_PKT_SUMS_JUDGED | KD_PKT_WRONG_SUM, KD_PKT_SUMS_JUDGED},
+		{KD_CHECKSUMS_TRUST, KD_PKT_SUMS_JUDGED, KD_PKT_SUMS_JUDGED},
+		{KD_CHECKSUMS_VERIFY, KD_PKT_BAD_CHECKSUM, KD_PKT_SUMS_JUDGED}};
+	char name[] = "/tmp/kordon-test-XXXXXX";
+	uint8_t bytes[65536];
+	FILE *from = fopen(CAPTURE, "rb"), *to = fdopen(mkstemp(name), "wb");
+	size_t len = fread(bytes, 1, sizeof(bytes), from);
+
+	(void)state;
+	fclose(from);
+	bytes[24 + 16 + 14 + 8]--; /* behind the headers of file, record and Ethernet */
+	assert_int_equal(fwrite(bytes, 1, len, to), len);
+	fclose(to);
+	for (unsigned int i = 0; i < sizeof(told) / sizeof(told[0]); i++) {
+		struct kd_offline_result result = run_on(name, told[i].mode, NULL);
+
+		assert_int_equal(result.end, KD_OFFLINE_OK);
+		assert_int_equal(result.wrong, told[i].mode != KD_CHECKSUMS_TRUST);
+		assert_int_equal(flags[0], told[i].wrong);
+		assert_int_equal(flags[1], told[i].right);
+	}
+	remove(name);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -130,6 +171,7 @@ int main(void)
 		cmocka_unit_test(test_twice),
 		cmocka_unit_test(test_miscounted),
 		cmocka_unit_test(test_unknown_fate),
+		cmocka_unit_test(test_checksums),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

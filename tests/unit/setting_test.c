@@ -18,7 +18,7 @@ static void test_knobs(void **state)
 		"  pending = 'protocol:quic'; },\n"
 		"{ set = 'fake.ttl'; variants = ( { weight = 2; value = 'believe'; }, { value = 'ignore'; } "
 		"); draw = 'fakes';\n"
-		"  evidence = { then = 'X-THR-2021'; }; pending = 'knob:fake.ttl'; } );\n");
+		"  evidence = { then = 'X-THR-2021'; }; } );\n");
 	const struct kd_book_knob *k = l.book->knobs;
 
 	(void)state;
@@ -43,14 +43,15 @@ static void test_knobs(void **state)
 	assert_true(k[1].protocols == 0);
 	drop(&l);
 	/* Only what does not exist yet: still not "any protocol". */
-	l = fine(true, "knobs = ( { set = 'fake.ttl'; value = 'ignore'; protocol = 'quic'; pending = [ "
-		       "'knob:fake.ttl', 'protocol:quic' ]; } );\n");
+	l = fine(true, "knobs = ( { set = 'fake.ttl'; value = 'ignore'; protocol = 'quic'; pending = "
+		       "'protocol:quic'; } );\n");
 	assert_true(l.book->knobs[0].protocols != 0);
 	assert_true((l.book->knobs[0].protocols & ((1ull << KD_PROTOCOL_COUNT) - 1)) == 0);
 	drop(&l);
 	own("knobs = ( { set = 'tcp.overlap'; value = 'fist'; protocol = 'tsl'; share = 'x'; },\n"
-	    "  { set = 'tcp.overlaps'; }, { set = 'fake.md5'; value = 1; variants = ( { value = 'ignore'; } "
-	    "); } );\n",
+	    "  { set = 'tcp.overlaps'; }, { set = 'tls.certificates'; value = 1; variants = ( { value = "
+	    "'read'; "
+	    "} ); } );\n",
 		"knobs.[0].value: unknown value 'fist' - did you mean 'first'? | known: first, last, strict\n"
 		"knobs.[0].protocol: unknown protocol 'tsl' - did you mean 'tls'? | known: tls, http, "
 		"quic, ...\n"
@@ -60,7 +61,8 @@ static void test_knobs(void **state)
 		"tcp.reassemble, ...\n"
 		"knobs.[2].value: 'value' beside 'variants' | each variant has its own\n"
 		"knobs.[2].variants: variants are two at least | write it without 'variants'\n"
-		"knobs.[2]: knob 'fake.md5' does not exist yet | write pending = 'knob:fake.md5'\n");
+		"knobs.[2]: knob 'tls.certificates' does not exist yet | write pending = "
+		"'knob:tls.certificates'\n");
 }
 
 static void test_flaps(void **state)
@@ -111,10 +113,10 @@ static void test_knobs_twice(void **state)
 	/* A share leaves some nodes to the next. */
 	says_of(false, KNOBS(OVERLAP("first", "share = '60 %';"), OVERLAP("last", "")), "");
 	/* Announced protocols are not one. */
-	own("knobs = ( { set = 'fake.ttl'; value = 'ignore'; protocol = 'quic'; pending = [ 'knob:fake.ttl', "
-	    "'protocol:quic' ]; },\n"
-	    "  { set = 'fake.ttl'; value = 'punish'; protocol = 'dns'; pending = [ 'knob:fake.ttl', "
-	    "'protocol:dns' ]; } );\n",
+	own("knobs = ( { set = 'fake.ttl'; value = 'ignore'; protocol = 'quic'; pending = "
+	    "'protocol:quic'; },\n"
+	    "  { set = 'fake.ttl'; value = 'punish'; protocol = 'dns'; pending = "
+	    "'protocol:dns'; } );\n",
 		"");
 }
 
@@ -147,7 +149,7 @@ static void test_settings_wrong(void **state)
 		"settings.[1].set: unknown setting 'flow.idle_tpc' - did you mean 'flow.idle_tcp'? | known: "
 		"flow.idle_tcp, flow.idle_udp, flow.idle_other, inspect.packets, inspect.give_up_bytes, "
 		"inspect.later_packets, stream.depth, stream.timeout, fallback.packets, frag.most, "
-		"frag.lifetime\n"
+		"frag.lifetime, fake.ttl_slack, fake.near, fake.ahead\n"
 		"settings.[2].value: 'x' is not a duration | expected a number and one of ns, us, ms, s, "
 		"min, h, d\n"
 		"settings.[2].pending.[1]: pending on setting 'flow.idle_established', which is not used "

@@ -133,11 +133,12 @@ static void test_pending(void **state)
 		"rules.[0].pending.[3]: pending on residual '4-tuple', which exists | take it out\n"
 		"rules.[0].pending.[4]: pending on setting 'inspect.packets', which exists | take it out\n"
 		"rules.[0].pending.[5]: pending on knob 'tcp.overlap', which exists | take it out\n");
-	own(RULES(TLS("a", DROP
-		    "pending = [ 'mechanism:police', 'residual:pair', 'knob:fake.md5', 'path:boxes' ];")),
+	own(RULES(TLS("a", DROP "pending = [ 'mechanism:police', 'residual:pair', 'knob:tls.certificates', "
+				"'path:boxes' ];")),
 		"rules.[0].pending.[0]: pending on mechanism 'police', which is not used here | take it out\n"
 		"rules.[0].pending.[1]: pending on residual 'pair', which is not used here | take it out\n"
-		"rules.[0].pending.[2]: pending on knob 'fake.md5', which is not used here | take it out\n"
+		"rules.[0].pending.[2]: pending on knob 'tls.certificates', which is not used here | take it "
+		"out\n"
 		"rules.[0].pending.[3]: pending on path 'boxes', which exists | take it out\n");
 	own(RULES(TLS("a", "then = { mechanism = 'polcie'; rate = 'x'; }; pending = 'mechanism:polcie';")),
 		"rules.[0].pending: unknown mechanism to wait for 'polcie' - did you mean 'police'? | known: "

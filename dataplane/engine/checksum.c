@@ -3,9 +3,8 @@
  * Judges the checksums of a captured packet: right, wrong, or left to hardware that stood behind the capture.
  * It changes nothing and decides nothing: what a wrong checksum means for a packet is a knob of the box.
  */
-#include "drivers/checksum.h"
+#include "engine/checksum.h"
 
-#include <arpa/inet.h>
 #include <string.h>
 
 #include "engine/cursor.h"
@@ -40,19 +39,24 @@ static uint64_t sum_bytes(const uint8_t *p, size_t len)
 	return sum + half;
 }
 
+static uint16_t net16(uint16_t host)
+{
+	return __builtin_bswap16(host);
+}
+
 static uint16_t fold(uint64_t sum)
 {
 	while (sum >> 16 != 0)
 		sum = (sum & 0xffff) + (sum >> 16);
-	return ntohs((uint16_t)sum);
+	return net16((uint16_t)sum);
 }
 
 static uint64_t sum_pseudo(const struct kd_view *v, uint32_t len)
 {
 	size_t addr_len = v->ip_version == 4 ? 4 : 16;
 
-	return sum_bytes(v->src, addr_len) + sum_bytes(v->dst, addr_len) + htons(v->ip_proto) +
-	       htons((uint16_t)(len >> 16)) + htons((uint16_t)len);
+	return sum_bytes(v->src, addr_len) + sum_bytes(v->dst, addr_len) + net16(v->ip_proto) +
+	       net16((uint16_t)(len >> 16)) + net16((uint16_t)len);
 }
 
 static uint8_t judge_ip4(const uint8_t *ip, size_t have)
