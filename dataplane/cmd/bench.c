@@ -16,15 +16,32 @@
 #include "engine/engine.h"
 #include "engine/guard.h"
 
-enum row { FLOWS, SECONDS, PAIRS, SIZE, NAME, NO_TESTPMD, JSON, NAMES, PREFIXES, LITERALS };
+enum row {
+	FLOWS,
+	SECONDS,
+	PAIRS,
+	SIZE,
+	NAME,
+	NO_TESTPMD,
+	JSON,
+	NAMES,
+	PREFIXES,
+	LITERALS,
+	FRAGMENTS,
+	HELLOS
+};
 
 static const struct kd_cmd_option options[] = {
-	[FLOWS] = {"flows", 'n', "N", "flows in the table, each decided beforehand (default: 1000000)"},
+	[FLOWS] = {"flows", 'n', "N",
+		"flows in the table, each decided beforehand (default: 1000000); memory: half-open "
+		"ones, twice what the table holds (default: 2000000)"},
 	[SECONDS] = {"seconds", 't', "S", "for each row, its packets' making included (default: 10)"},
 	[PAIRS] = {"pairs", 0, "N", "measurements of each kind, alternating (default: 7)"},
 	[SIZE] = {"size", 0, "BYTES", "of a frame (default: 64); IPv6 takes at least 78"},
 	[NAME] = {"name", 0, "NAME",
-		"server name in the hello that decides a flow (default: unlisted.example)"},
+		"server name in the hello that decides a flow (default: unlisted.example); memory: of one "
+		"that "
+		"a rule drops (default: sni-iv.example)"},
 	[NO_TESTPMD] = {"no-testpmd", 0, NULL, "do not run dpdk-testpmd for reference"},
 	[JSON] = {"json", 0, "FILE",
 		"the same figures for programs; \"-\" is standard output, without the text"},
@@ -32,6 +49,8 @@ static const struct kd_cmd_option options[] = {
 	[PREFIXES] = {"prefixes", 0, "N", "micro: prefixes of the list (default: 150000)"},
 	[LITERALS] = {"literals", 0, "N",
 		"micro: of the names, how many for Hyperscan (default: 100000; 0: none)"},
+	[FRAGMENTS] = {"fragments", 0, "N", "memory: first fragments (default: 1000000)"},
+	[HELLOS] = {"hellos", 0, "N", "memory: half ClientHellos (default: 200000)"},
 	{NULL, 0, NULL, NULL},
 };
 
@@ -40,6 +59,7 @@ static const struct kd_cmd_option options[] = {
 #define PAIRS_MAX 99
 #define PAIRS_WORTH 7 /* from here on a median says something */
 #define PROFILE "tspu@2022-03-20"
+#define PROFILE_MEMORY "tspu@2025-03-15" /* puts segments together */
 #define TOUCHED_MIN_PERMILLE 950
 #define START_NS 1647766800000000000ull /* 2022-03-20: the day does not matter, the flows' idle time does */
 #define EVENTS 64
@@ -539,6 +559,35 @@ static int run_micro(const struct kd_args *args)
 	return kd_bench_micro(&what);
 }
 
+static int run_memory(const struct kd_args *args)
+{
+	uint64_t flows = 2000000, fragments = 1000000, hellos = 200000;
+	struct kd_bench_memory what = {.json = args->value[JSON], .seed = args->seed};
+	struct kd_policy *policy;
+	struct kd_args with = *args;
+	int rc = number(args, FLOWS, 1000, FLOWS_MOST, &flows);
+
+	rc = rc != 0 ? rc : number(args, FRAGMENTS, 10000, 100000000, &fragments);
+	rc = rc != 0 ? rc : number(args, HELLOS, 1000, flows / 4, &hellos);
+	if (rc != 0)
+		return rc;
+	if (with.profile == NULL)
+		with.profile = PROFILE_MEMORY;
+	with.quiet = with.verbose == 0;
+	rc = kd_cmd_policy(&policy, &with);
+	if (rc != 0)
+		return rc;
+	what.policy = policy;
+	what.name = args->value[NAME] != NULL ? args->value[NAME] : "sni-iv.example";
+	what.flows = (uint32_t)flows;
+	what.fragments = (uint32_t)fragments;
+	what.hellos = (uint32_t)hellos;
+	what.gathers = (uint32_t)hellos / 50;
+	rc = kd_bench_memory(&what);
+	kd_policy_free(policy);
+	return rc;
+}
+
 static int run(const struct kd_args *args)
 {
 	struct bench b = {.args = args};
@@ -546,8 +595,10 @@ static int run(const struct kd_args *args)
 
 	if (args->noperands == 1 && strcmp(args->operands[0], "micro") == 0)
 		return run_micro(args);
+	if (args->noperands == 1 && strcmp(args->operands[0], "memory") == 0)
+		return run_memory(args);
 	if (args->noperands != 1 || strcmp(args->operands[0], "throughput") != 0)
-		return kd_usage_error(args, "expected what to measure: throughput or micro");
+		return kd_usage_error(args, "expected what to measure: throughput, micro or memory");
 	rc = read_args(&b);
 	if (rc != 0)
 		return rc;
@@ -567,13 +618,15 @@ static int run(const struct kd_args *args)
 const struct kd_command kd_command_bench = {
 	.name = "bench",
 	.summary = "what a packet costs, beside plain forwarding over the same ports",
-	.usage = "bench throughput|micro [-p PROFILE] [OPTION...]",
+	.usage = "bench throughput|micro|memory [-p PROFILE] [OPTION...]",
 	.text = "throughput measures on one core, to which it pins itself, between two ports that make and "
 		"take packets "
 		"(net_null);\n"
 		"micro, what long lists of names and prefixes cost: to build, to keep, to look up, to load "
-		"again.\n"
-		"Without -p: " PROFILE ". docs/performance.md says how to read the figures.",
+		"again;\n"
+		"memory, what a flow takes, and that floods take no more than there is room for.\n"
+		"Without -p: " PROFILE ", for memory " PROFILE_MEMORY
+		". docs/performance.md says how to read the figures.",
 	.options = options,
 	.takes_profile = true,
 	.run = run,

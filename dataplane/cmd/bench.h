@@ -35,7 +35,8 @@ struct kd_bench_source {
 	uint8_t plain[128];
 };
 
-/* frame_len: of every frame but the hellos; raised to what the headers and 4 bytes of payload need. */
+/* frame_len: of every frame but the hellos; raised to what the headers and 4 bytes of payload need;
+ * 0: there is no load, only hellos are made. */
 int kd_bench_source_init(struct kd_bench_source *s, uint32_t flows, bool v6, uint32_t frame_len,
 	const char *name, uint64_t seed);
 void kd_bench_source_free(struct kd_bench_source *s);
@@ -81,5 +82,22 @@ struct kd_bench_micro {
 
 /* Measures and prints; an exit code. */
 int kd_bench_micro(const struct kd_bench_micro *what);
+
+/* --- bench_memory.c
+ * ------------------------------------------------------------------------------------------------ */
+
+struct kd_bench_memory {
+	const struct kd_policy *policy;
+	const char *name; /* of a server; a rule of the policy drops hellos with it */
+	uint64_t seed;
+	uint32_t flows;	    /* half-open ones, twice the table's */
+	uint32_t fragments; /* more than KD_HELD_MAX */
+	uint32_t hellos;    /* halves of them */
+	uint32_t gathers;   /* that there is room for */
+	const char *json;
+};
+
+/* Measures and prints; an exit code. */
+int kd_bench_memory(const struct kd_bench_memory *what);
 
 #endif

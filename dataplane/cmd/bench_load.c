@@ -105,11 +105,31 @@ static uint32_t hello_payload(uint8_t *p, const char *name)
 	return 9 + body;
 }
 
+/* Buffers for the load, as far apart as a NIC's, in shuffled order. */
+static int make_frames(struct kd_bench_source *s)
+{
+	size_t bytes = (size_t)KD_BENCH_FRAMES * KD_BENCH_STRIDE;
+
+	s->touched = calloc(s->flows / 64 + 1, sizeof(*s->touched));
+	if (posix_memalign((void **)&s->memory, 2u << 20, bytes) != 0)
+		s->memory = NULL;
+	if (s->touched == NULL || s->memory == NULL)
+		return -ENOMEM;
+	madvise(s->memory, bytes, MADV_HUGEPAGE); /* as buffers of a NIC are; may be refused */
+	memset(s->memory, 0, bytes);
+	for (uint32_t i = 0; i < KD_BENCH_FRAMES; i++) {
+		uint32_t j = (uint32_t)(next(s) % (i + 1));
+
+		s->frame[i] = s->frame[j];
+		s->frame[j] = s->memory + (size_t)i * KD_BENCH_STRIDE;
+	}
+	return 0;
+}
+
 int kd_bench_source_init(struct kd_bench_source *s, uint32_t flows, bool v6, uint32_t frame_len,
 	const char *name, uint64_t seed)
 {
 	uint32_t before = ETH + (v6 ? 40 : 20) + TCP;
-	size_t bytes = (size_t)KD_BENCH_FRAMES * KD_BENCH_STRIDE;
 
 	memset(s, 0, sizeof(*s));
 	if (strlen(name) > 255 || frame_len > sizeof(s->plain))
@@ -120,20 +140,9 @@ int kd_bench_source_init(struct kd_bench_source *s, uint32_t flows, bool v6, uin
 	s->load = (struct kd_bench_load){.frame = s->frame,
 		.n = KD_BENCH_FRAMES,
 		.len = frame_len < before + 4 ? before + 4 : frame_len};
-	s->touched = calloc(flows / 64 + 1, sizeof(*s->touched));
-	if (posix_memalign((void **)&s->memory, 2u << 20, bytes) != 0)
-		s->memory = NULL;
-	if (s->touched == NULL || s->memory == NULL) {
+	if (frame_len > 0 && make_frames(s) < 0) {
 		kd_bench_source_free(s);
 		return -ENOMEM;
-	}
-	madvise(s->memory, bytes, MADV_HUGEPAGE); /* as buffers of a NIC are; may be refused */
-	memset(s->memory, 0, bytes);
-	for (uint32_t i = 0; i < KD_BENCH_FRAMES; i++) {
-		uint32_t j = (uint32_t)(next(s) % (i + 1));
-
-		s->frame[i] = s->frame[j];
-		s->frame[j] = s->memory + (size_t)i * KD_BENCH_STRIDE;
 	}
 	headers(s->plain, v6, s->load.len);
 	s->hello_len = before + hello_payload(s->hello + before, name);

@@ -38,7 +38,7 @@ static void sum_tcp(uint8_t *l3, uint8_t *l4, unsigned int ip_version, size_t tc
 	kd_put16(l4 + 16, finish_sum(sum_bytes(sum, l4, tcp_len)));
 }
 
-static void sum_ip4(uint8_t *l3, size_t len)
+void kd_craft_sum_ip4(uint8_t *l3, size_t len)
 {
 	kd_put16(l3 + 10, 0);
 	kd_put16(l3 + 10, finish_sum(sum_bytes(0, l3, len)));
@@ -102,7 +102,7 @@ static size_t craft_ip(uint8_t *l3, const uint8_t *from, const struct kd_view *v
 		l3[9] = KD_PROTO_TCP;
 		memcpy(l3 + 12, src, 4);
 		memcpy(l3 + 16, dst, 4);
-		sum_ip4(l3, IP4_LEN);
+		kd_craft_sum_ip4(l3, IP4_LEN);
 		return IP4_LEN;
 	}
 	memcpy(l3, from, IP6_LEN);
@@ -169,7 +169,7 @@ void kd_craft_cut_to_rst(struct kd_pkt *p, const struct kd_view *v)
 	kd_put16(l4 + 18, 0); /* urgent pointer */
 	if (v->ip_version == 4) {
 		kd_put16(l3 + 2, (uint16_t)(end - v->l3_off));
-		sum_ip4(l3, (size_t)(v->l4_off - v->l3_off));
+		kd_craft_sum_ip4(l3, (size_t)(v->l4_off - v->l3_off));
 	} else {
 		kd_put16(l3 + 4, (uint16_t)(end - v->l3_off - IP6_LEN));
 	}

@@ -26,6 +26,9 @@ enum kd_craft_way {
 int kd_craft_rst(
 	uint8_t *buf, size_t room, const struct kd_pkt *t, const struct kd_view *v, enum kd_craft_way way);
 
+/* Fills in the checksum of an IPv4 header of so many bytes. */
+void kd_craft_sum_ip4(uint8_t *l3, size_t len);
+
 /* Cuts a decoded TCP packet's payload off and makes it a RST/ACK, in place: same sequence, acknowledgement,
  * TTL and options. Changes p->len and p->wire_len. */
 void kd_craft_cut_to_rst(struct kd_pkt *p, const struct kd_view *v);

@@ -46,6 +46,37 @@ void kd_enforce(struct kd_step *s, bool trigger)
 		f->flags &= (uint8_t)~KD_FLOW_ACTING;
 }
 
+bool kd_enforce_would_drop(const struct kd_step *s)
+{
+	const struct kd_flow *f = s->flow;
+	const struct kd_rule *r = &s->e->policy->rules[f->rule];
+	const struct kd_mechanism *m = kd_mechanisms[r->mechanism];
+	uint8_t state[KD_MECH_STATE];
+	struct kd_act a = {.engine = s->e,
+		.pkt = s->pkt,
+		.view = s->view,
+		.out = s->out,
+		.params = r->params,
+		.state = state,
+		.rule = f->rule,
+		.opened = (uint8_t)f->opened,
+		.fate = KD_EMIT};
+
+	if (!m->drops)
+		return false;
+	memcpy(state, f->held.state, sizeof(state));
+	m->act(&a);
+	return a.fate == KD_DROP;
+}
+
+bool kd_enforce_needs_frame(const struct kd_step *s)
+{
+	const struct kd_rule *r = &s->e->policy->rules[s->flow->rule];
+	const struct kd_mechanism *m = kd_mechanisms[r->mechanism];
+
+	return m->needs != NULL && (m->needs(r->params) & KD_NEEDS_FRAME) != 0;
+}
+
 void kd_inject_refuse(struct kd_act *a, uint16_t reason)
 {
 	a->engine->count.inject_reasons[reason]++;

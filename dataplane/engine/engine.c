@@ -77,56 +77,6 @@ static inline bool is_end(const struct kd_step *s)
 	return s->key->proto == KD_PROTO_TCP && (s->view->tcp_flags & (KD_TCP_FIN | KD_TCP_RST)) != 0;
 }
 
-/* One packet from its flow to its fate. */
-static void judge(struct kd_step *s)
-{
-	s->reason = s->view->reason;
-	if (s->reason == 0 && (s->pkt->flags & KD_PKT_BAD_CHECKSUM) != 0)
-		s->reason = KD_REASON_DECODE_CHECKSUM;
-	if (s->reason != 0) {
-		if (s->reason == KD_REASON_FRAG_NOT_INSPECTED)
-			kd_frag_take(s);
-		return;
-	}
-	kd_flow_take(s, s->hint);
-	if ((s->flow->flags & KD_FLOW_ACTING) != 0) { /* fast path */
-		kd_enforce(s, false);
-		return;
-	}
-	if ((s->flow->flags & KD_FLOW_DECIDED) != 0) {
-		s->reason = (s->flow->flags & KD_FLOW_BIT) != 0 ? KD_REASON_FLOW_DONE : s->flow->reason;
-		return;
-	}
-	inspect(s);
-	if (s->e->clears && is_end(s) && (s->flow->flags & KD_FLOW_DECIDED) == 0)
-		kd_flow_clear(s);
-	if (s->rule != KD_RULE_NONE)
-		kd_enforce(s, true);
-	else if (s->flow == &s->e->untracked.flow)
-		s->reason = KD_REASON_FLOW_TABLE_FULL;
-}
-
-/* The final action of a step, or that it is held; what was injected for it follows in `out`. */
-static void settle(struct kd_step *s)
-{
-	struct kd_engine *e = s->e;
-	struct kd_action *a = &s->out->actions[s->final];
-
-	*a = (struct kd_action){.fate = s->fate,
-		.side = s->pkt->side ^ 1,
-		.link = s->pkt->link,
-		.reason = s->reason,
-		.rule = s->rule,
-		.len = s->pkt->len,
-		.data = s->pkt->data,
-		.time_ns = s->pkt->time_ns,
-		.number = s->pkt->number,
-		.flow_id = s->flow != NULL && e->flow_ids ? kd_flow_id(e, s->flow) : 0,
-		.handle = s->pkt->handle};
-	e->count.fates[s->fate]++;
-	e->count.reasons[s->reason]++;
-}
-
 /* What the other end waits for: data, or that there is a connection; without connections any packet. */
 static inline bool is_awaited(const struct kd_step *s)
 {
@@ -150,6 +100,112 @@ static void keep_score(struct kd_step *s)
 		f->flags |= tail;
 }
 
+/* A packet of a flow that is known by now. */
+static inline void judge_flow(struct kd_step *s)
+{
+	if ((s->flow->flags & KD_FLOW_ACTING) != 0) { /* fast path */
+		kd_enforce(s, false);
+		return;
+	}
+	if ((s->flow->flags & KD_FLOW_DECIDED) != 0) {
+		s->reason = (s->flow->flags & KD_FLOW_BIT) != 0 ? KD_REASON_FLOW_DONE : s->flow->reason;
+		return;
+	}
+	inspect(s);
+	if (s->e->clears && is_end(s) && (s->flow->flags & KD_FLOW_DECIDED) == 0)
+		kd_flow_clear(s);
+	if (s->rule != KD_RULE_NONE)
+		kd_enforce(s, true);
+	else if (s->flow == &s->e->untracked.flow)
+		s->reason = KD_REASON_FLOW_TABLE_FULL;
+}
+
+/* frag.inspect, of the flow that the packet put together belongs to or would open. */
+static bool is_read_whole(struct kd_step *s)
+{
+	bool is;
+
+	s->flow = kd_flow_peek(s->e, s->key);
+	if (s->flow == NULL)
+		s->flow = kd_flow_would_be(s);
+	is = kd_knob_now(s, KD_KNOB_FRAG_INSPECT) == KD_FRAG_INSPECT_YES;
+	s->flow = NULL;
+	return is;
+}
+
+static void judge_whole(struct kd_step *s)
+{
+	if (!is_read_whole(s)) {
+		s->reason = KD_REASON_FRAG_NOT_INSPECTED;
+		return;
+	}
+	kd_flow_take(s, 0);
+	if ((s->flow->flags & KD_FLOW_ACTING) != 0 && kd_enforce_needs_frame(s)) {
+		s->rule = s->flow->rule;
+		s->reason = KD_REASON_FRAG_NOT_EDITED;
+	} else {
+		judge_flow(s);
+	}
+	keep_score(s);
+}
+
+/* A fragment; with the last of its packet, that is judged as one of its flow. */
+static __attribute__((noinline)) void judge_fragment(struct kd_step *s)
+{
+	struct kd_frag_whole *whole = &s->e->frag.whole;
+	struct kd_pkt *pkt = s->pkt;
+	struct kd_view *view = s->view;
+
+	if (!kd_frag_take(s))
+		return;
+	s->pkt = &whole->pkt;
+	s->view = &whole->view;
+	s->key = &whole->key;
+	judge_whole(s);
+	s->pkt = pkt;
+	s->view = view;
+	kd_frag_settle(s);
+}
+
+/* One packet from its flow to its fate. */
+static void judge(struct kd_step *s)
+{
+	s->reason = s->view->reason;
+	if (s->reason == 0 && (s->pkt->flags & KD_PKT_BAD_CHECKSUM) != 0)
+		s->reason = KD_REASON_DECODE_CHECKSUM;
+	if (s->reason != 0) {
+		if (s->reason == KD_REASON_FRAG_NOT_INSPECTED)
+			judge_fragment(s);
+		return;
+	}
+	if (s->e->icmp_errors && kd_transport(s) == KD_TRANSPORT_ICMP && kd_icmp_goes_with_flow(s))
+		return;
+	kd_flow_take(s, s->hint);
+	judge_flow(s);
+	keep_score(s);
+}
+
+/* The final action of a step, or that it is held; what was injected for it follows in `out`. */
+static void settle(struct kd_step *s)
+{
+	struct kd_engine *e = s->e;
+	struct kd_action *a = &s->out->actions[s->final];
+
+	*a = (struct kd_action){.fate = s->fate,
+		.side = s->pkt->side ^ 1,
+		.link = s->pkt->link,
+		.reason = s->reason,
+		.rule = s->rule,
+		.len = s->pkt->len,
+		.data = s->pkt->data,
+		.time_ns = s->pkt->time_ns,
+		.number = s->pkt->number,
+		.flow_id = s->flow != NULL && e->flow_ids ? kd_flow_id(e, s->flow) : 0,
+		.handle = s->pkt->handle};
+	e->count.fates[s->fate]++;
+	e->count.reasons[s->reason]++;
+}
+
 static void step(struct kd_engine *e, struct kd_pkt *pkt, unsigned int i, struct kd_out *out)
 {
 	struct kd_step s;
@@ -170,8 +226,6 @@ static void step(struct kd_engine *e, struct kd_pkt *pkt, unsigned int i, struct
 	s.fate = KD_EMIT;
 	s.app_index = KD_APP_NONE;
 	judge(&s);
-	if (s.flow != NULL)
-		keep_score(&s);
 	settle(&s);
 }
 

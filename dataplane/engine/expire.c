@@ -15,13 +15,28 @@
 /* Entries a call may visit for each packet it was given, so that a long silence costs no long burst. */
 #define SWEEP_PER_PKT 8
 
+/* Only one side has spoken. A box that sees one side cannot tell. */
+static inline bool is_half_open(const struct kd_engine *e, const struct kd_flow *f)
+{
+	return (f->pkts[0] == 0 || f->pkts[1] == 0) && e->policy->box.sees != KD_SEES_UPSTREAM;
+}
+
 static uint64_t idle_ns(const struct kd_engine *e, const struct kd_flow *f)
 {
 	const struct kd_settings *s = &e->policy->settings;
 
 	if (f->proto == KD_PROTO_TCP)
-		return s->idle_tcp_ns;
+		return is_half_open(e, f) ? s->idle_syn_ns : s->idle_established_ns;
 	return f->proto == KD_PROTO_UDP ? s->idle_udp_ns : s->idle_other_ns;
+}
+
+/* No flow of which something comes now or later dies sooner than this after it: an answer may shorten the
+ * time. */
+static uint64_t least_idle_ns(const struct kd_engine *e, const struct kd_flow *f)
+{
+	uint64_t answered = e->policy->settings.idle_established_ns, idle = idle_ns(e, f);
+
+	return f->proto == KD_PROTO_TCP && answered < idle ? answered : idle;
 }
 
 /* When the flow is forgotten: idle past its time, and no residual left to keep. */
@@ -50,19 +65,20 @@ static void end_idle(struct kd_engine *e, struct kd_flow *f)
 	kd_flow_end(e, f, KD_REASON_FLOW_IDLE, dies_ns(e, f), 0, (uint32_t)kd_flow_id(e, f));
 }
 
-/* A SYN that begins another connection on a tuple that nothing has hold of: the last one closed, or its ISN
- * is new. */
+/* A SYN that begins another connection: the last one closed, or its ISN is new. Which SYN it is that takes a
+ * flow from the rule that has hold of it, if any does (flow.new_syn), no source says: the same is assumed. */
 static bool reopens(const struct kd_step *s)
 {
 	const struct kd_flow *f = s->flow;
+	bool held = (f->flags & KD_FLOW_ACTING) != 0;
 
-	if (f->proto != KD_PROTO_TCP || (f->flags & KD_FLOW_ACTING) != 0)
+	if (f->proto != KD_PROTO_TCP || (held && !s->e->syn_clears))
 		return false;
 	if ((s->view->tcp_flags & (KD_TCP_SYN | KD_TCP_ACK | KD_TCP_RST)) != KD_TCP_SYN)
 		return false;
-	if ((f->flags & KD_FLOW_CLOSED) != 0)
-		return true;
-	return s->pkt->side == f->opened && s->view->seq != f->nonce;
+	if ((f->flags & KD_FLOW_CLOSED) == 0 && (s->pkt->side != f->opened || s->view->seq == f->nonce))
+		return false;
+	return !held || kd_knob_now(s, KD_KNOB_FLOW_NEW_SYN) == KD_NEW_SYN_CLEARS;
 }
 
 /* Nothing will look at this flow again. */
@@ -96,8 +112,7 @@ static void open_flow(struct kd_step *s)
 	}
 }
 
-/* No room: the packet is judged alone, on a flow that lives as long as it does. */
-static void stand_in(struct kd_step *s)
+struct kd_flow *kd_flow_would_be(struct kd_step *s)
 {
 	struct kd_flow *f = &s->e->untracked.flow;
 
@@ -111,10 +126,17 @@ static void stand_in(struct kd_step *s)
 	}
 	f->proto = s->key->proto;
 	f->v6 = s->key->v6;
-	s->flow = f;
+	f->opened = s->pkt->side;
+	return f;
+}
+
+/* No room: the packet is judged alone, on a flow that lives as long as it does. */
+static void stand_in(struct kd_step *s)
+{
+	s->flow = kd_flow_would_be(s);
 	s->e->count.untracked++;
 	open_flow(s);
-	f->reason = KD_REASON_FLOW_TABLE_FULL;
+	s->flow->reason = KD_REASON_FLOW_TABLE_FULL;
 }
 
 static uint64_t add_bytes(uint64_t bytes, uint32_t more)
@@ -205,6 +227,8 @@ static bool make_room(struct kd_engine *e, unsigned int v6)
 			end_idle(e, f);
 			return true;
 		}
+		if (e->now_ns + least_idle_ns(e, f) < dies)
+			dies = e->now_ns + least_idle_ns(e, f);
 		if (dies < earliest)
 			earliest = dies;
 	}
@@ -228,8 +252,15 @@ static void make_flow(struct kd_step *s)
 	open_flow(s);
 	e->count.flows_new++;
 	e->count.flows_live++;
-	if (s->now_ns + idle_ns(e, s->flow) < p->none_dies_ns)
-		p->none_dies_ns = s->now_ns + idle_ns(e, s->flow);
+	if (s->now_ns + least_idle_ns(e, s->flow) < p->none_dies_ns)
+		p->none_dies_ns = s->now_ns + least_idle_ns(e, s->flow);
+}
+
+struct kd_flow *kd_flow_peek(const struct kd_engine *e, const struct kd_flow_key *key)
+{
+	struct kd_flow *f = kd_flow_find(&e->table, key, 0);
+
+	return f != NULL && e->now_ns < dies_ns(e, f) ? f : NULL;
 }
 
 void kd_flow_take(struct kd_step *s, uint32_t hint)

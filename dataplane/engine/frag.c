@@ -3,7 +3,8 @@
  * Holds the fragments of an IP packet until all are here, then lets them go in the order they came, as
  * fragments, with the TTL of the one at offset 0 (X-FR-1, X-FR-2). What is too many, comes twice or does not
  * come in time is lost (X-FR-3, X-FR-4, X-FR-5); what finds no room passes untouched, and so does the rest of
- * its packet. Nobody looks into a fragment (X-FR-6), and nothing is ever put together here.
+ * its packet. Nobody looks into a fragment (X-FR-6); where frag.inspect is on, whole.c puts the packet
+ * together beside them, the engine judges that as one, and a drop is what all of them get.
  *
  * A profile without rules is no box: it holds nothing. Like a flow's, the end of a wait is a function of time
  * alone: it comes before the first packet at or behind it, whatever the burst.
@@ -43,7 +44,12 @@ int kd_frag_init(struct kd_frag *f, const struct kd_policy *policy, uint32_t max
 	f->bucket = calloc((size_t)f->mask + 1, sizeof(*f->bucket));
 	f->piece = calloc((size_t)max + 1, sizeof(*f->piece));
 	f->queue = calloc((size_t)max + 1, sizeof(*f->queue));
-	return f->bucket != NULL && f->piece != NULL && f->queue != NULL ? 0 : -ENOMEM;
+	if (f->bucket == NULL || f->piece == NULL || f->queue == NULL)
+		return -ENOMEM;
+	if (!kd_knob_is_on(policy, KD_KNOB_FRAG_INSPECT))
+		return 0;
+	f->whole.bytes = malloc(KD_FRAG_WHOLE_BYTES);
+	return f->whole.bytes != NULL ? 0 : -ENOMEM;
 }
 
 void kd_frag_free(struct kd_frag *f)
@@ -51,6 +57,7 @@ void kd_frag_free(struct kd_frag *f)
 	free(f->bucket);
 	free(f->piece);
 	free(f->queue);
+	free(f->whole.bytes);
 }
 
 static uint32_t *bucket_of(struct kd_frag *f, const struct kd_frag_key *key)
@@ -175,30 +182,32 @@ static void close_queue(struct kd_frag *f, struct kd_frag_queue *q)
 	f->queue_free = at;
 }
 
-/* All that is held of a packet meets its fate, in the order it came. */
-static void let_go(struct kd_engine *e, struct kd_frag_queue *q, struct kd_out *out, unsigned int fate,
-	uint16_t reason, uint64_t time_ns)
+/* All that is held of a packet meets its fate, in the order it came, as actions from `to` on. */
+static void let_go(
+	struct kd_engine *e, struct kd_frag_queue *q, struct kd_action *to, const struct kd_action *like)
 {
 	struct kd_frag *f = &e->frag;
 
 	for (uint32_t at = q->first, next; at != 0; at = next) {
 		struct kd_frag_piece *p = &f->piece[at];
-		unsigned int own = fate;
+		unsigned int own = like->fate;
 
-		if (fate == KD_REWRITE)
+		if (like->fate == KD_REWRITE)
 			own = set_ttl(p->pkt.data + p->l3_off, q->ttl) ? KD_REWRITE : KD_EMIT;
-		out->actions[out->count++] = (struct kd_action){.fate = (uint8_t)own,
+		*to++ = (struct kd_action){.fate = (uint8_t)own,
 			.side = p->pkt.side ^ 1,
 			.link = p->pkt.link,
 			.n = 1, /* behind its KD_HOLD */
-			.reason = reason,
+			.reason = like->reason,
+			.rule = like->rule,
 			.len = p->pkt.len,
 			.data = p->pkt.data,
-			.time_ns = time_ns,
+			.time_ns = like->time_ns,
 			.number = p->pkt.number,
+			.flow_id = like->flow_id,
 			.handle = p->pkt.handle};
 		e->count.fates[own]++;
-		e->count.reasons[reason]++;
+		e->count.reasons[like->reason]++;
 		e->count.held--;
 		next = p->next;
 		p->next = f->piece_free;
@@ -207,18 +216,32 @@ static void let_go(struct kd_engine *e, struct kd_frag_queue *q, struct kd_out *
 	q->first = q->latest = q->count = 0;
 }
 
-/* The fate of the whole packet is known: of what is held, of the fragment in hand (which stays behind them),
- * of those to come. */
+/* What is held will leave before the fragment in hand, and before anything that is injected for it. */
+static void make_room(struct kd_step *s, const struct kd_frag_queue *q)
+{
+	s->final += q->count;
+	s->out->count = s->final + 1;
+	s->out->actions[s->final].fate = KD_EMIT;
+}
+
+/* The fate of the whole packet is known: of what is held, for which room was made, and of the fragment in
+ * hand. */
+static void all_meet(struct kd_step *s, struct kd_frag_queue *q, struct kd_action like)
+{
+	like.time_ns = s->pkt->time_ns;
+	let_go(s->e, q, &s->out->actions[s->final - q->count], &like);
+	s->fate = like.fate;
+	s->reason = like.reason;
+	if (like.fate == KD_REWRITE && !set_ttl(s->pkt->data + s->view->l3_off, q->ttl))
+		s->fate = KD_EMIT;
+}
+
+/* The same, and of those to come. */
 static void settle_all(struct kd_step *s, struct kd_frag_queue *q, unsigned int fate, uint16_t reason)
 {
-	s->out->count = s->final;
-	let_go(s->e, q, s->out, fate, reason, s->pkt->time_ns);
-	s->final = s->out->count++;
-	if (fate == KD_REWRITE && !set_ttl(s->pkt->data + s->view->l3_off, q->ttl))
-		fate = KD_EMIT;
-	s->fate = (uint8_t)fate;
-	s->reason = reason;
-	q->fate = (uint8_t)fate;
+	make_room(s, q);
+	all_meet(s, q, (struct kd_action){.fate = (uint8_t)fate, .reason = reason});
+	q->fate = s->fate;
 	q->fate_reason = reason;
 }
 
@@ -236,6 +259,16 @@ static bool collides(const struct kd_frag *f, const struct kd_frag_queue *q, con
 	return false;
 }
 
+static struct kd_frag_piece piece_of(const struct kd_step *s, const struct said *said)
+{
+	return (struct kd_frag_piece){.pkt = *s->pkt,
+		.from = said->from,
+		.to = said->to,
+		.l3_off = s->view->l3_off,
+		.l4_off = s->view->l4_off,
+		.pppoe_off = s->view->pppoe_off};
+}
+
 /* False: no room. */
 static bool hold(struct kd_step *s, struct kd_frag_queue *q, const struct said *said)
 {
@@ -248,8 +281,7 @@ static bool hold(struct kd_step *s, struct kd_frag_queue *q, const struct said *
 		at = ++f->piece_top;
 	else
 		return false;
-	f->piece[at] = (struct kd_frag_piece){
-		.pkt = *s->pkt, .from = said->from, .to = said->to, .l3_off = s->view->l3_off};
+	f->piece[at] = piece_of(s, said);
 	*(q->latest != 0 ? &f->piece[q->latest].next : &q->first) = at;
 	q->latest = at;
 	q->count++;
@@ -259,18 +291,52 @@ static bool hold(struct kd_step *s, struct kd_frag_queue *q, const struct said *
 	return true;
 }
 
-/* A fragment of a packet that still waits. */
-static void add(struct kd_step *s, struct kd_frag_queue *q, const struct said *said)
+/* All are here. True: the packet is to be judged. */
+static bool complete(struct kd_step *s, struct kd_frag_queue *q, const struct said *said)
+{
+	struct kd_frag *f = &s->e->frag;
+	uint16_t why = KD_REASON_FRAG_NOT_INSPECTED;
+
+	if (f->whole.bytes != NULL) {
+		struct kd_frag_piece last = piece_of(s, said);
+
+		why = kd_frag_join(s->e, q, &last);
+	}
+	if (why != KD_REASON_NONE) {
+		settle_all(s, q, KD_REWRITE, why);
+		close_queue(f, q);
+		return false;
+	}
+	f->whole.queue = (uint32_t)(q - f->queue);
+	make_room(s, q);
+	return true;
+}
+
+void kd_frag_settle(struct kd_step *s)
+{
+	struct kd_frag *f = &s->e->frag;
+	struct kd_frag_queue *q = &f->queue[f->whole.queue];
+
+	all_meet(s, q,
+		(struct kd_action){.fate = s->fate == KD_DROP ? KD_DROP : KD_REWRITE,
+			.reason = s->reason,
+			.rule = s->rule,
+			.flow_id = s->flow != NULL && s->e->flow_ids ? kd_flow_id(s->e, s->flow) : 0});
+	close_queue(f, q);
+}
+
+/* A fragment of a packet that still waits. True: the packet is to be judged. */
+static bool add(struct kd_step *s, struct kd_frag_queue *q, const struct said *said)
 {
 	struct kd_frag *f = &s->e->frag;
 
 	if (q->count >= f->most) {
 		settle_all(s, q, KD_DROP, KD_REASON_FRAG_TOO_MANY);
-		return;
+		return false;
 	}
 	if (collides(f, q, said)) {
 		settle_all(s, q, KD_DROP, KD_REASON_FRAG_OVERLAP);
-		return;
+		return false;
 	}
 	if (said->from == 0)
 		q->ttl = s->view->ttl;
@@ -278,15 +344,14 @@ static void add(struct kd_step *s, struct kd_frag_queue *q, const struct said *s
 		q->whole = said->to;
 	q->bytes += said->to - said->from;
 	/* No two bring the same byte, so as many bytes as there are is all of them. */
-	if (q->bytes == q->whole) {
-		settle_all(s, q, KD_REWRITE, KD_REASON_FRAG_NOT_INSPECTED);
-		close_queue(f, q);
-	} else if (!hold(s, q, said)) {
+	if (q->bytes == q->whole)
+		return complete(s, q, said);
+	if (!hold(s, q, said))
 		settle_all(s, q, KD_EMIT, KD_REASON_FRAG_NO_ROOM);
-	}
+	return false;
 }
 
-void kd_frag_take(struct kd_step *s)
+bool kd_frag_take(struct kd_step *s)
 {
 	struct kd_engine *e = s->e;
 	struct kd_frag_queue *q;
@@ -295,7 +360,7 @@ void kd_frag_take(struct kd_step *s)
 	bool inside = s->pkt->side == KD_INSIDE;
 
 	if (e->frag.most == 0)
-		return;
+		return false;
 	if (e->guard != NULL)
 		why = kd_guard_judge(e->guard, s->view->ip_version == 6, inside ? s->view->src : s->view->dst,
 			inside ? s->view->dst : s->view->src);
@@ -305,7 +370,7 @@ void kd_frag_take(struct kd_step *s)
 		why = KD_REASON_FRAG_BAD_LENGTH;
 	if (why != KD_REASON_NONE) {
 		s->reason = why;
-		return;
+		return false;
 	}
 	q = find(&e->frag, &said.key);
 	if (q == NULL)
@@ -316,8 +381,20 @@ void kd_frag_take(struct kd_step *s)
 		s->fate = q->fate;
 		s->reason = q->fate_reason;
 	} else {
-		add(s, q, &said);
+		return add(s, q, &said);
 	}
+	return false;
+}
+
+/* The wait for the rest of a packet is over: what is held of it is lost. */
+static void lose(
+	struct kd_engine *e, struct kd_frag_queue *q, struct kd_out *out, uint16_t reason, uint64_t time_ns)
+{
+	struct kd_action *to = &out->actions[out->count];
+
+	out->count += q->count;
+	let_go(e, q, to, &(struct kd_action){.fate = KD_DROP, .reason = reason, .time_ns = time_ns});
+	close_queue(&e->frag, q);
 }
 
 void kd_frag_expire(struct kd_engine *e, struct kd_out *out)
@@ -333,8 +410,7 @@ void kd_frag_expire(struct kd_engine *e, struct kd_out *out)
 			f->due_ns = due_ns;
 			return;
 		}
-		let_go(e, q, out, KD_DROP, KD_REASON_FRAG_TIMEOUT, due_ns);
-		close_queue(f, q);
+		lose(e, q, out, KD_REASON_FRAG_TIMEOUT, due_ns);
 	}
 }
 
@@ -343,9 +419,7 @@ void kd_engine_release(struct kd_engine *e, struct kd_out *out)
 	struct kd_frag *f = &e->frag;
 
 	out->count = 0;
-	while (f->oldest != 0) {
-		let_go(e, &f->queue[f->oldest], out, KD_DROP, KD_REASON_FRAG_END_OF_RUN, e->now_ns);
-		close_queue(f, &f->queue[f->oldest]);
-	}
+	while (f->oldest != 0)
+		lose(e, &f->queue[f->oldest], out, KD_REASON_FRAG_END_OF_RUN, e->now_ns);
 	f->due_ns = UINT64_MAX;
 }

@@ -73,6 +73,7 @@ struct kd_engine {
 	uint64_t wanted[KD_PHASE_COUNT]; /* of any rule of a phase; 0 where there is none */
 	uint8_t phases;			 /* bit per phase that has rules */
 	bool opening;			 /* some rule asks about first packets */
+	bool syn_clears, icmp_errors;	 /* some flow may have that value of the knob */
 	uint16_t budget; /* payload packets of a side that are looked at; a flow counts one more, when that
 			    was found spent */
 
@@ -137,6 +138,10 @@ static inline void kd_seen_start(struct kd_seen *seen, bool payload)
 
 /* flow.c, expire.c: the flow of this packet, found, made anew or reopened; sets s->flow. */
 void kd_flow_take(struct kd_step *s, uint32_t hint);
+/* Its flow as it is now, touched by nothing; NULL: it has none, or a dead one. */
+struct kd_flow *kd_flow_peek(const struct kd_engine *e, const struct kd_flow_key *key);
+/* The stand-in, as the flow that such a packet would open: for what asks before there is one. */
+struct kd_flow *kd_flow_would_be(struct kd_step *s);
 /* Ends a flow: its record, its place. */
 void kd_flow_end(
 	struct kd_engine *e, struct kd_flow *f, uint16_t why, uint64_t time_ns, uint64_t number, uint32_t n);
@@ -169,8 +174,13 @@ static inline bool kd_flaps_on(struct kd_step *s, unsigned int flap)
 	return (s->e->knobs.set[s->flow->open.knobs].flaps[flap / 8] >> (flap % 8) & 1) != 0;
 }
 
-/* The value of one knob for a flow that a rule may have hold of. */
+/* The same of any flow, also of one that a rule has hold of, which keeps no set. Not for each packet. */
 unsigned int kd_knob_now(const struct kd_step *s, enum kd_knob_index knob);
+/* Some flow may get another value of the knob than its first. */
+bool kd_knob_is_on(const struct kd_policy *policy, enum kd_knob_index knob);
+
+/* icmp.c: an ICMP error is lost with the flow it is about; sets s->flow to that, its fate and reason. */
+bool kd_icmp_goes_with_flow(struct kd_step *s);
 
 /* stream.c */
 enum kd_offer kd_stream_offer(struct kd_step *s);
@@ -225,6 +235,10 @@ bool kd_decide_fake(struct kd_step *s);
 void kd_decide_spent(struct kd_step *s);
 /* enforce.c: lets the flow's rule act on this packet; sets s->fate and s->reason. */
 void kd_enforce(struct kd_step *s, bool trigger);
+/* Whether that rule would drop this packet, which is none of its flow; nothing is noted. */
+bool kd_enforce_would_drop(const struct kd_step *s);
+/* Whether it would want to edit this packet. */
+bool kd_enforce_needs_frame(const struct kd_step *s);
 
 /* record.c: event records. */
 void kd_record_app(struct kd_step *s);

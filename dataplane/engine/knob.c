@@ -156,3 +156,11 @@ void kd_knobs_resolve(struct kd_step *s)
 	s->flow->open.knobs = kd_knob_intern(&e->knobs, &set, &full);
 	e->count.knob_sets_full += full;
 }
+
+bool kd_knob_is_on(const struct kd_policy *p, enum kd_knob_index knob)
+{
+	for (uint32_t i = 0; i < p->nknobs; i++)
+		if (p->knobs[i].index == knob && p->knobs[i].value_index != 0)
+			return true;
+	return false;
+}

@@ -63,7 +63,13 @@
 	X(TCP_RETRANSMIT, "tcp.retransmit", "read|skipped", "read", "assumed",                               \
 		"a segment that ends at or before what its side has sent already")                           \
 	X(FLOW_FIN_RST, "flow.fin_rst", "ignored|clears", "ignored", "X-THR-2021",                           \
-		"a FIN or RST, also on a flow that a rule has hold of")
+		"a FIN or RST, also on a flow that a rule has hold of") \
+	X(FLOW_NEW_SYN, "flow.new_syn", "keeps|clears", "keeps", "assumed",                                  \
+		"a SYN that begins another connection on a flow that a rule has hold of")                    \
+	X(FLOW_ICMP_ERRORS, "flow.icmp_errors", "pass|with_flow", "pass", "assumed",                         \
+		"an ICMP error about a flow whose packets a rule drops")                                     \
+	X(FRAG_INSPECT, "frag.inspect", "no|yes", "no", "X-FR-6",                                            \
+		"a packet in fragments is read once all of them are here")
 
 enum kd_knob_index {
 #define X(symbol, name, values, deflt, claim, help) KD_KNOB_##symbol,
@@ -85,6 +91,9 @@ enum kd_clean_hello { KD_CLEAN_HELLO_CLEARS, KD_CLEAN_HELLO_LOOKS_ON };
 enum kd_fake_is { KD_FAKE_IS_BELIEVED, KD_FAKE_IS_IGNORED, KD_FAKE_IS_PUNISHED };
 enum kd_retransmit { KD_RETRANSMIT_READ, KD_RETRANSMIT_SKIPPED };
 enum kd_fin_rst { KD_FIN_RST_IGNORED, KD_FIN_RST_CLEARS };
+enum kd_new_syn { KD_NEW_SYN_KEEPS, KD_NEW_SYN_CLEARS };
+enum kd_icmp_errors { KD_ICMP_ERRORS_PASS, KD_ICMP_ERRORS_WITH_FLOW };
+enum kd_frag_inspect { KD_FRAG_INSPECT_NO, KD_FRAG_INSPECT_YES };
 
 struct kd_knob_row {
 	const char *name, *values, *deflt, *claim, *help;

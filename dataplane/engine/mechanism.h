@@ -57,11 +57,14 @@ struct kd_act {
 #define KD_NEEDS_DOWNSTREAM 0x1 /* to see, or to edit, what comes back from the outside */
 #define KD_NEEDS_TCP 0x2
 #define KD_NEEDS_ROLES 0x4 /* to know which end is the client */
+#define KD_NEEDS_FRAME                                                                                       \
+	0x8 /* to edit later packets: what comes in fragments it lets pass. All others may drop it */
 
 struct kd_mechanism {
 	const char *name;
 	const char *title;
 	const struct kd_option *options; /* ends with a NULL name; NULL = none */
+	bool drops; /* all it does is to drop, each packet by itself: it may be asked about an ICMP error */
 	struct kd_reason reasons[KD_LOCAL_REASONS];
 	unsigned int (*needs)(const void *params); /* KD_NEEDS_*; NULL = nothing */
 	void (*act)(struct kd_act *a);

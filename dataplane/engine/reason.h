@@ -35,7 +35,7 @@
 	X(DECODE_TRUNCATED_ICMP, "decode.truncated_icmp", "the ICMP header is longer than the packet")       \
 	X(DECODE_CHECKSUM, "decode.bad_checksum",                                                            \
 		"a checksum is wrong and --checksums verify was asked for")                                  \
-	X(FRAG_NOT_INSPECTED, "frag.not_inspected", "an IP fragment: forwarded as one, never inspected")     \
+	X(FRAG_NOT_INSPECTED, "frag.not_inspected", "an IP fragment: forwarded as one, not inspected")       \
 	X(FRAG_HELD, "frag.held", "an IP fragment, held until all of its packet are here")                   \
 	X(FRAG_TOO_MANY, "frag.too_many", "its packet came in more fragments than the box takes: all lost")  \
 	X(FRAG_OVERLAP, "frag.overlap", "a fragment came twice or overlaps another: all of the packet lost") \
@@ -43,6 +43,8 @@
 	X(FRAG_NO_ROOM, "frag.no_room", "no room to hold all fragments of its packet: forwarded untouched")  \
 	X(FRAG_BAD_LENGTH, "frag.bad_length",                                                                \
 		"a fragment of a length or at an offset that no packet has: forwarded untouched")            \
+	X(FRAG_NOT_EDITED, "frag.not_edited",                                                                \
+		"a rule would edit this packet, but it came in fragments: forwarded as they are")            \
 	X(FRAG_END_OF_RUN, "frag.end_of_run",                                                                \
 		"the run ended while the fragment waited for the rest of its packet")                        \
 	X(GUARD_OUTSIDE_LAB, "guard.outside_lab",                                                            \
@@ -55,6 +57,7 @@
 	X(FLOW_OTHER_PROTOCOL, "flow.other_protocol", "not TCP or UDP, and no rule took its first packet")   \
 	X(FLOW_ROLE_LIFTED, "flow.role_lifted",                                                              \
 		"a rule matches, but a SYN of the other side has taken the roles away that it goes by")      \
+	X(FLOW_ICMP_ERROR, "flow.icmp_error", "an ICMP error about a flow that a rule drops: lost with it")  \
 	X(FLOW_IDLE, "flow.idle", "the flow was idle past its time")                                         \
 	X(FLOW_REOPENED, "flow.reopened", "a new SYN took the 4-tuple over")                                 \
 	X(FLOW_CLEARED, "flow.cleared",                                                                      \

@@ -65,7 +65,7 @@ static void copy_fields(struct kd_event *ev, const struct kd_step *s)
 		ev->text_len = (uint16_t)(ev->text_len + from->len);
 	}
 	/* What was put together lies elsewhere, and has no place in this packet's frame. */
-	if (p->has_name && s->app.field[0].p >= s->pkt->data &&
+	if (p->has_name && s->pkt != &s->e->frag.whole.pkt && s->app.field[0].p >= s->pkt->data &&
 		s->app.field[0].p < s->pkt->data + s->pkt->len)
 		ev->name_at = (uint16_t)(s->app.field[0].p - s->pkt->data);
 }

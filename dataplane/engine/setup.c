@@ -53,15 +53,6 @@ static uint16_t budget_of(const struct kd_settings *s)
 	return s->inspect_pkts < UINT16_MAX - 1 ? (uint16_t)s->inspect_pkts : UINT16_MAX - 1;
 }
 
-/* Some flow may get another value of the knob than its first, which is off. */
-static bool is_on(const struct kd_policy *p, enum kd_knob_index knob)
-{
-	for (uint32_t i = 0; i < p->nknobs; i++)
-		if (p->knobs[i].index == knob && p->knobs[i].value_index != 0)
-			return true;
-	return false;
-}
-
 static uint32_t depth_of(const struct kd_settings *s)
 {
 	return s->stream_depth < DEPTH_LIMIT ? (uint32_t)s->stream_depth : DEPTH_LIMIT;
@@ -101,6 +92,8 @@ int kd_engine_new(struct kd_engine **ret, const struct kd_engine_config *config)
 	err = find_wants(e);
 	if (err < 0)
 		goto fail;
+	e->syn_clears = kd_knob_is_on(e->policy, KD_KNOB_FLOW_NEW_SYN);
+	e->icmp_errors = kd_knob_is_on(e->policy, KD_KNOB_FLOW_ICMP_ERRORS);
 	e->opening = (e->phases >> KD_PHASE_ADDRESSES & 1) != 0;
 	e->budget = budget_of(&config->policy->settings);
 	err = kd_flow_table_init(&e->table, config->flows4_max, config->flows6_max, config->seed);
@@ -119,11 +112,11 @@ int kd_engine_new(struct kd_engine **ret, const struct kd_engine_config *config)
 		err = kd_tally_init(&e->tally, config->counts_max);
 	if (err < 0)
 		goto fail;
-	if (is_on(e->policy, KD_KNOB_TCP_REASSEMBLE))
+	if (kd_knob_is_on(e->policy, KD_KNOB_TCP_REASSEMBLE))
 		err = kd_gathers_init(&e->gathers, config->gathers_max, depth_of(&e->policy->settings));
 	if (err < 0)
 		goto fail;
-	if (is_on(e->policy, KD_KNOB_TLS_JOIN_RECORDS)) {
+	if (kd_knob_is_on(e->policy, KD_KNOB_TLS_JOIN_RECORDS)) {
 		e->room = malloc(KD_ROOM_BYTES);
 		err = e->room != NULL ? 0 : -ENOMEM;
 	}

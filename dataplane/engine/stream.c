@@ -157,6 +157,8 @@ static struct kd_gather *begin(struct kd_step *s, uint32_t base)
 	g = kd_gather_take(&s->e->gathers, owner(s->flow, s->pkt->side), base, s->e->now_ns);
 	if (g != NULL)
 		s->flow->open.track |= (uint8_t)KD_TRACK_GATHERS(s->pkt->side);
+	else
+		s->e->count.gathers_full++;
 	return g;
 }
 

@@ -51,6 +51,7 @@ const struct kd_mechanism kd_mechanism_drop = {
 	.name = "drop",
 	.title = "packets vanish from the trigger on, without a word to either end",
 	.options = options,
+	.drops = true,
 	.reasons = {[WHY_TRIGGER] = {"drop.trigger", "the packet that matched is dropped"},
 		[WHY_LATER] = {"drop.later", "the flow is dropped since its trigger"},
 		[WHY_OTHER_WAY] = {"drop.other_way", "the rule drops the other direction only"}},

@@ -112,7 +112,7 @@ static unsigned int needs(const void *params)
 {
 	const struct params *p = params;
 
-	return KD_NEEDS_TCP | KD_NEEDS_ROLES |
+	return KD_NEEDS_TCP | KD_NEEDS_ROLES | (p->form == FORM_REWRITE ? KD_NEEDS_FRAME : 0) |
 	       (p->form == FORM_REWRITE && p->direction == DIRECTION_TO_INSIDE ? KD_NEEDS_DOWNSTREAM : 0);
 }
 

@@ -101,14 +101,10 @@ const struct kd_announced kd_announced_residual[] = {
 
 const struct kd_announced kd_announced_knobs[] = {
 	{"tls.certificates", WORDS("unread|read", "names of the server's certificate are read")},
-	{"frag.inspect", WORDS("no|yes", "fragmented packets are read")},
 	END,
 };
 
 const struct kd_announced kd_announced_settings[] = {
-	{"flow.idle_syn", NUMBER(DURATION, "a TCP flow of a SYN only, idle for this long, is forgotten")},
-	{"flow.idle_established",
-		NUMBER(DURATION, "a TCP flow past its handshake, idle for this long, is forgotten")},
 	END,
 };
 

@@ -148,7 +148,7 @@ static void add_setting(struct list *l, unsigned int key)
 	char text[KD_UNITS_TEXT];
 	uint64_t value;
 
-	if (st == NULL || is_overridden(l, row->key))
+	if (st == NULL || is_overridden(l, row->key) || is_overridden(l, row->deflt))
 		return;
 	add_days(l, "setting", row->key, st->draw, &st->scope);
 	for (unsigned int i = 0; i < st->nvalues; i++)

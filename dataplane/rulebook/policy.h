@@ -202,10 +202,15 @@ struct kd_drawn {
 	const char *value; /* with its unit */
 };
 
-/* Settings of a box. X(symbol, key, kind, default, claim of the default or "assumed", help) */
+/* Settings of a box. X(symbol, key, kind, default, claim of the default or "assumed", help); a default that
+ * is the key of another setting is that one's value. */
 #define KD_SETTINGS(X)                                                                                       \
 	X(idle_tcp_ns, "flow.idle_tcp", DURATION, "10 min (5 min..11 min)", "X-THR-2021",                    \
-		"a TCP flow idle for this long is forgotten")                                                \
+		"a TCP flow idle for this long is forgotten: stands for both that follow")                   \
+	X(idle_syn_ns, "flow.idle_syn", DURATION, "flow.idle_tcp", "assumed",                                \
+		"the same while only one side has sent anything")                                            \
+	X(idle_established_ns, "flow.idle_established", DURATION, "flow.idle_tcp", "X-THR-2021",             \
+		"the same once both sides have, or where a box sees one side only")                          \
 	X(idle_udp_ns, "flow.idle_udp", DURATION, "10 min (30 s..10 min)", "assumed",                        \
 		"a UDP flow idle for this long is forgotten; no source gives a number, 420 s residuals ask " \
 		"for more")                                                                                  \

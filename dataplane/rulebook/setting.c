@@ -225,6 +225,21 @@ static void put(struct kd_settings *s, unsigned int key, uint64_t value)
 	memcpy((char *)s + kd_setting_rows[key].offset, &value, sizeof(value));
 }
 
+/* 0: nobody has set it. */
+static uint64_t get(const struct kd_settings *s, unsigned int key)
+{
+	uint64_t value;
+
+	memcpy(&value, (const char *)s + kd_setting_rows[key].offset, sizeof(value));
+	return value;
+}
+
+/* The setting whose value this one has by default; -ENOENT: it has a default of its own. */
+static int follows(unsigned int key)
+{
+	return find(kd_setting_rows[key].deflt, strlen(kd_setting_rows[key].deflt));
+}
+
 /* A knob of the command line is put in force by compile.c; here it is only checked. */
 static void check_knob(const struct kd_book *book, unsigned int knob, const char *value)
 {
@@ -238,7 +253,7 @@ static void check_knob(const struct kd_book *book, unsigned int knob, const char
 		value);
 }
 
-/* KEY=VALUE of the command line. */
+/* KEY=VALUE of the command line, into what it has said so far. */
 static void override(const struct kd_book *book, const char *text, struct kd_settings *ret)
 {
 	size_t len = strcspn(text, "=");
@@ -308,11 +323,14 @@ static void in_force(const struct kd_book *book, const struct kd_query *query, s
 void kd_settings_apply(const struct kd_book *book, const struct kd_query *query, const char *const *set,
 	struct kd_settings *ret)
 {
+	struct kd_settings said = {0};
 	struct kd_fault fault;
 	struct kd_number n;
 
 	memset(ret, 0, sizeof(*ret));
 	for (unsigned int i = 0; i < KD_SETTING_COUNT; i++) {
+		if (follows(i) >= 0)
+			continue;
 		if (value_of(&n, i, kd_setting_rows[i].deflt, &fault) < 0)
 			kd_diag(book->diags, KD_DIAG_ERROR, NULL, 0, kd_setting_rows[i].key, fault.hint,
 				"its default is wrong: %s", fault.message);
@@ -321,5 +339,17 @@ void kd_settings_apply(const struct kd_book *book, const struct kd_query *query,
 	}
 	in_force(book, query, ret);
 	for (; set != NULL && *set != NULL; set++)
-		override(book, *set, ret);
+		override(book, *set, &said);
+	/* The command line moves those that follow, too, whatever the book says of them. */
+	for (unsigned int i = 0; i < KD_SETTING_COUNT; i++) {
+		int other = follows(i);
+		uint64_t value = get(&said, i);
+
+		if (value == 0 && other >= 0)
+			value = get(&said, (unsigned int)other);
+		if (value == 0 && other >= 0 && get(ret, i) == 0)
+			value = get(ret, (unsigned int)other);
+		if (value != 0)
+			put(ret, i, value);
+	}
 }

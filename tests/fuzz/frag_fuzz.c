@@ -3,7 +3,9 @@
  * Fragments from a small alphabet, so that they meet: six bytes each say version, side, packet, offset,
  * length, TTL, how long after the one before, and how much of the frame there is. Every packet gets exactly
  * one final action, in order of time; never more are held than the bounds say; what leaves has no byte
- * changed but the TTL and the checksum; and in the end everything is given back.
+ * changed but the TTL and the checksum; and in the end everything is given back. Each input goes through two
+ * engines: one that never looks into fragments, and one that reads packets put together from them and drops
+ * the flows of some.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -39,32 +41,47 @@ static void must(bool holds)
 		abort();
 }
 
-static struct kd_engine *engine(void)
-{
-	static struct kd_rule rules[2];
-	static struct kd_term term = {.kind = KD_TERM_OPENED,
-		.of = KD_OUTSIDE,
-		.on_true = KD_TERM_FALSE,
-		.on_false = KD_TERM_FALSE};
-	static struct kd_policy policy = {.rules = rules, .terms = &term, .nrules = 1, .nterms = 1};
-	static struct kd_engine *e;
-	struct kd_engine_config c = KD_ENGINE_CONFIG_DEFAULT;
+/* UDP whose payload is three bytes or longer. */
+static struct kd_term term = {.kind = KD_TERM_LENGTH,
+	.n = 1,
+	.spans = (const struct kd_span[]){{3, 65535}},
+	.on_true = KD_TERM_TRUE,
+	.on_false = KD_TERM_FALSE};
+static struct kd_rule rules[2] = {[1] = {.id = "some",
+					  .phase = KD_PHASE_PROTOCOL,
+					  .mechanism = KD_MECHANISM_drop,
+					  .presence = UINT64_MAX,
+					  .residual_ns = 500}};
+static struct kd_knob inspect = {.name = "frag.inspect",
+	.index = KD_KNOB_FRAG_INSPECT,
+	.value_index = KD_FRAG_INSPECT_YES,
+	.share = UINT64_MAX};
+static struct kd_policy policy[2];
 
-	if (e != NULL)
-		return e;
-	rules[1] = (struct kd_rule){.id = "none", .mechanism = KD_MECHANISM_drop, .presence = UINT64_MAX};
-	policy.phase_first[0] = 1;
-	for (unsigned int i = 1; i <= KD_PHASE_COUNT; i++)
-		policy.phase_first[i] = 2;
-	policy.box = (struct kd_box){.id = "box", .of = 1, .protocols = UINT64_MAX};
-	policy.settings = (struct kd_settings){.idle_tcp_ns = 60000000000,
+static struct kd_engine *engine(unsigned int inspects)
+{
+	struct kd_policy *p = &policy[inspects];
+	struct kd_engine_config c = KD_ENGINE_CONFIG_DEFAULT;
+	struct kd_engine *e;
+
+	*p = (struct kd_policy){.rules = rules,
+		.terms = &term,
+		.nrules = 1,
+		.nterms = 1,
+		.knobs = &inspect,
+		.nknobs = inspects};
+	for (unsigned int i = 0; i <= KD_PHASE_COUNT; i++)
+		p->phase_first[i] = i <= KD_PHASE_PROTOCOL ? 1 : 2;
+	p->box = (struct kd_box){.id = "box", .of = 1, .protocols = UINT64_MAX};
+	p->settings = (struct kd_settings){.idle_syn_ns = 60000000000,
+		.idle_established_ns = 60000000000,
 		.idle_udp_ns = 60000000000,
 		.idle_other_ns = 60000000000,
 		.inspect_pkts = 20,
 		.fallback_pkts = 3,
 		.frag_most = 5,
 		.frag_lifetime_ns = 1000};
-	c.policy = &policy;
+	c.policy = p;
 	c.flows4_max = c.flows6_max = 64;
 	c.events_max = 1024;
 	c.held_max = HELD;
@@ -97,6 +114,9 @@ static uint32_t build(uint8_t *frame, const uint8_t *w)
 		ip[8] = w[4] & 3;
 		ip[9] = 17;
 	}
+	/* What the first fragment begins with says how long the datagram is. */
+	if (from == 0 && len >= 8)
+		frame[14 + (v6 ? 48 : 20) + 5] = (uint8_t)(8 + (w[1] >> 2));
 	return 14 + (v6 ? 48 : 20) + len;
 }
 
@@ -128,9 +148,8 @@ static void take_back(void)
 	}
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void run(struct kd_engine *e, const uint8_t *data, size_t size)
 {
-	struct kd_engine *e = engine();
 	const struct kd_counters *c = kd_engine_counters(e);
 	uint64_t now_ns = left_ns = 1000000;
 	unsigned int n = 0;
@@ -166,6 +185,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (unsigned int i = 0; i < n; i++) {
 		must(sent[i].gone);
 		free(sent[i].data);
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct kd_engine *e[2];
+
+	for (unsigned int i = 0; i < 2; i++) {
+		if (e[i] == NULL)
+			e[i] = engine(i);
+		run(e[i], data, size);
 	}
 	return 0;
 }

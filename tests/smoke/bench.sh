@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 #
 # `kordon bench throughput` runs, touches the flows it says, keeps its books and writes JSON; a wrong command line and
-# too short a run are refused. No figure is held against anything: the machine of a test is not a quiet one.
+# too short a run are refused. `kordon bench memory` floods an engine, in small, and finds what it must. No other figure is held against anything: the machine of a test is not a quiet one.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -61,6 +61,24 @@ ok "flows that a rule has hold of" measured tspu@2022-03-20 facebook.com
 ok "its figures are whole, packets were rewritten" sound 'r["rewritten"] > 0'
 ok "too few packets for the flows" refused 1 'only .* of 1000000 flows were touched' throughput --flows 1000000 \
 	--seconds 0 --pairs 1 --no-testpmd
+flooded() {
+	"$KORDON" bench memory --flows 200000 --fragments 100000 --hellos 20000 --json "$work/json"
+	python3 - "$work/json" <<-'END'
+		import json, sys
+
+		d = json.load(open(sys.argv[1]))
+		floods = {f["name"]: f for f in d["floods"]}
+		assert {n: f["packets"] for n, f in floods.items()} == {
+		    "first fragments": 100000, "half hellos": 20000, "half-open flows": 200000}, floods
+		# What has room: fragments that may be held, gatherings, and in a table of 100000 what the hellos left.
+		assert [f["room"] for f in floods.values()] == [1024, 400, 100000 - 20000 - 2], floods
+		assert all(f["room"] + f["full"] == f["packets"] for f in floods.values()), floods
+	END
+}
+
+ok "floods: memory flat, overflow counted, listed hellos blocked, buffers back" flooded
+ok "floods: a name that no rule drops" refused 1 'a listed hello passed' memory --flows 8000 --fragments 10000 \
+	--hellos 1000 --name unlisted.example
 ok "nothing to measure" refused 2 'expected what to measure' latency
 ok "a number that is none" refused 2 '--flows "many"' throughput --flows many
 echo "1..$tests"

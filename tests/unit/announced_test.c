@@ -34,8 +34,7 @@ static void found(void **state)
 	assert_ptr_equal(kd_announced_find(kd_announced_mechanisms, "police"), &kd_announced_mechanisms[0]);
 	assert_null(kd_announced_find(kd_announced_mechanisms, "drop"));
 	assert_string_equal(kd_announced_find(kd_announced_knobs, "tls.certificates")->words, "unread|read");
-	assert_int_equal(
-		kd_announced_find(kd_announced_settings, "flow.idle_established")->kind, KD_UNIT_DURATION);
+	assert_null(kd_announced_find(kd_announced_settings, "flow.idle_established"));
 	assert_null(kd_announced_find(kd_announced_protocols, ""));
 }
 
@@ -47,7 +46,7 @@ static void rows(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
-		assert_non_null(tables[i][0].name);
+		assert_true(tables[i][0].name != NULL || tables[i] == kd_announced_settings);
 		for (const struct kd_announced *r = tables[i]; r->name != NULL; r++) {
 			assert_true(r->help != NULL && r->help[0] != '\0');
 			assert_true(r->kind <= KD_UNIT_KINDS);

@@ -51,7 +51,8 @@ static inline void empty_policy(void)
 	memset(terms, 0, sizeof(terms));
 	policy = (struct kd_policy){.profile = "by-hand", .rules = rules, .terms = terms};
 	policy.box = (struct kd_box){.id = "box", .of = 1, .protocols = UINT64_MAX};
-	policy.settings = (struct kd_settings){.idle_tcp_ns = 600 * SEC,
+	policy.settings = (struct kd_settings){.idle_syn_ns = 600 * SEC,
+		.idle_established_ns = 600 * SEC,
 		.idle_udp_ns = 600 * SEC,
 		.idle_other_ns = 60 * SEC,
 		.inspect_pkts = 20,

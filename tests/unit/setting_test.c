@@ -128,32 +128,32 @@ static void test_settings_wrong(void **state)
 		"{ set = 'flow.idle_tcp'; value = '5 min'; },\n"
 		"{ set = 'inspect.packets'; value = 8; since = '2022-01'; evidence = { numbers = "
 		"'X-THR-2021'; }; },\n"
-		"{ set = 'flow.idle_established'; value = '45 s'; evidence = { numbers = 'X-THR-2021'; }; } "
-		");\n",
+		"{ set = 'flow.idle_established'; value = '45 s'; evidence = { numbers = 'X-THR-2021'; };\n"
+		"  pending = 'setting:flow.idle_established'; } );\n",
 		"settings.[0]: an assumed number without a range | expected 'VALUE UNIT (LO..HI)'\n"
 		"settings.[1]: a box number without a claim | expected evidence = { numbers = [ ... ]; }, "
 		"with claims or 'assumed'\n"
 		"settings.[2]: 'inspect.packets' is set twice for the same days | first at "
 		"DIR/rulebook/rules.cfg:1\n"
-		"settings.[3]: setting 'flow.idle_established' does not exist yet | write pending = "
-		"'setting:flow.idle_established'\n");
+		"settings.[3].pending: pending on setting 'flow.idle_established', which exists | take the "
+		"line out\n");
 	own("settings = ( { set = 'flow.idle_udp'; value = '0 s'; variants = ( { value = '0 s (0..1)'; }, { "
 	    "value = '1'; } ); },\n"
-	    "  { set = 'flow.idle_tpc'; value = '1 s'; }, { set = 'flow.idle_syn'; value = 'x'; pending = [ "
-	    "'setting:flow.idle_syn', 'setting:flow.idle_established' ]; },\n"
+	    "  { set = 'flow.idle_tpc'; value = '1 s'; }, { set = 'flow.idle_syn'; value = 'x'; pending = "
+	    "'knob:fake.md5'; },\n"
 	    "  { set = 'flow.idle_tcp'; } );\n",
 		"settings.[0].value: 'value' beside 'variants' | each variant has its own\n"
 		"settings.[0].variants.[0].value: '0 s (0..1)': must be more than 0\n"
 		"settings.[0].variants.[1].value: '1' is not a duration | expected a number and one of ns, "
 		"us, ms, s, min, h, d\n"
 		"settings.[1].set: unknown setting 'flow.idle_tpc' - did you mean 'flow.idle_tcp'? | known: "
-		"flow.idle_tcp, flow.idle_udp, flow.idle_other, inspect.packets, inspect.give_up_bytes, "
+		"flow.idle_tcp, flow.idle_syn, flow.idle_established, flow.idle_udp, flow.idle_other, "
+		"inspect.packets, inspect.give_up_bytes, "
 		"inspect.later_packets, stream.depth, stream.timeout, fallback.packets, frag.most, "
 		"frag.lifetime, fake.ttl_slack, fake.near, fake.ahead\n"
 		"settings.[2].value: 'x' is not a duration | expected a number and one of ns, us, ms, s, "
 		"min, h, d\n"
-		"settings.[2].pending.[1]: pending on setting 'flow.idle_established', which is not used "
-		"here | take it "
+		"settings.[2].pending: pending on knob 'fake.md5', which is not used here | take the line "
 		"out\n"
 		"settings.[3]: 'value' is missing\n");
 }
@@ -177,8 +177,7 @@ static void test_settings(void **state)
 		"  variants = ( { value = 5; }, { value = 6; weight = 2; } ); evidence = { numbers = "
 		"'assumed'; }; },\n"
 		"{ set = 'flow.idle_established'; value = '45 s'; draw = 'frags'; evidence = { numbers = "
-		"'X-THR-2021'; };\n"
-		"  pending = 'setting:flow.idle_established'; } );\n");
+		"'X-THR-2021'; }; } );\n");
 	struct kd_query q = {.day = KD_FIRST_DAY, .network = KD_NETWORK_HOME};
 	const struct kd_book_setting *st = l.book->settings;
 	unsigned int seen = 0;
@@ -189,10 +188,9 @@ static void test_settings(void **state)
 	assert_string_equal(st[0].values[0].key, "value"); /* what draws it has for an aspect */
 	assert_int_equal(st[1].nvalues, 2);
 	assert_int_equal(st[1].weights[1], 2);
-	assert_int_equal(st[2].key, KD_SETTING_ANNOUNCED);
 	assert_string_equal(st[2].name, "flow.idle_established");
 	assert_string_equal(st[2].draw, "frags");
-	assert_string_equal(st[2].pending, "setting:flow.idle_established");
+	assert_null(st[2].pending);
 	assert_int_equal(st[2].values[0].n.value, 45000000000);
 
 	assert_int_equal(applied(l.book, &q, NULL).inspect_pkts, 15);
@@ -225,6 +223,46 @@ static void test_settings(void **state)
 	drop(&l);
 }
 
+/* flow.idle_tcp stands for both states: in the book for those it does not set, on the command line for those
+ * it does not set itself. */
+static void idle_is(const struct kd_settings *s, uint64_t tcp, uint64_t syn, uint64_t established)
+{
+	assert_int_equal(s->idle_tcp_ns, tcp * 1000000000);
+	assert_int_equal(s->idle_syn_ns, syn * 1000000000);
+	assert_int_equal(s->idle_established_ns, established * 1000000000);
+}
+
+static void test_settings_follow(void **state)
+{
+	static const char *const both[] = {"flow.idle_tcp=90 s", NULL};
+	static const char *const one[] = {"flow.idle_syn=7 s", "flow.idle_tcp=90 s", NULL};
+	static const char *const other[] = {"flow.idle_established=8 s", NULL};
+	struct loaded l = fine(false,
+		"settings = ( { set = 'flow.idle_tcp'; value = '300 s'; since = '2022-01-01'; evidence = { "
+		"numbers = 'X-THR-2021'; }; },\n"
+		"{ set = 'flow.idle_syn'; value = '60 s'; since = '2023-01-01'; evidence = { numbers = "
+		"'X-THR-2021'; }; } );\n");
+	struct kd_query q = {.day = KD_FIRST_DAY, .network = KD_NETWORK_HOME};
+	struct kd_settings s;
+
+	(void)state;
+	s = applied(l.book, &q, NULL);
+	idle_is(&s, 600, 600, 600);
+	q.day = 18993; /* 2022-01-01 */
+	s = applied(l.book, &q, NULL);
+	idle_is(&s, 300, 300, 300);
+	q.day = 19358; /* 2023-01-01 */
+	s = applied(l.book, &q, NULL);
+	idle_is(&s, 300, 60, 300);
+	s = applied(l.book, &q, both);
+	idle_is(&s, 90, 90, 90);
+	s = applied(l.book, &q, one);
+	idle_is(&s, 90, 7, 90);
+	s = applied(l.book, &q, other);
+	idle_is(&s, 300, 60, 8);
+	drop(&l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -233,6 +271,7 @@ int main(void)
 		cmocka_unit_test(test_knobs_twice),
 		cmocka_unit_test(test_settings_wrong),
 		cmocka_unit_test(test_settings),
+		cmocka_unit_test(test_settings_follow),
 	};
 
 	return cmocka_run_group_tests_name("setting", tests, make_book, drop_book);

@@ -265,6 +265,7 @@ static void pool(void **state)
 	hello_in(f, &two, hello, PIECES({0, 20, NULL}, {20, len - 20, NULL}));
 	run_on(e, f, 1, 1, &r);
 	assert_int_equal(r.count.reasons[KD_REASON_STREAM_NO_ROOM], 1);
+	assert_int_equal(r.count.gathers_full, 1);
 	assert_int_equal(count_of(&r, KD_EVENT_VERDICT, "reset.armed"), 2);
 	result_free(&r);
 	kd_engine_free(e);

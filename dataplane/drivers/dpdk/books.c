@@ -89,6 +89,7 @@ static void counters_add(struct kd_counters *sum, const struct kd_counters *c)
 	sum->events_lost += c->events_lost;
 	sum->counts_full += c->counts_full;
 	sum->traces_full += c->traces_full;
+	sum->gathers_full += c->gathers_full;
 	sum->knob_sets_full += c->knob_sets_full;
 }
 

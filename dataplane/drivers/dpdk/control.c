@@ -131,6 +131,7 @@ static void put_all(FILE *f, struct kd_live_state *s)
 	put(f, "events", "lost", c.events_lost);
 	put(f, "counts", "full", c.counts_full);
 	put(f, "traces", "full", c.traces_full);
+	put(f, "gathers", "full", c.gathers_full);
 	put(f, "knob_sets", "full", c.knob_sets_full);
 	put(f, "delay", "waiting_in", b.waiting_in);
 	put(f, "delay", "waiting_out", b.waiting_out);
