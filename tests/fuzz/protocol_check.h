@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What every protocol parser owes, on any bytes: fields inside the payload or its scratch, lists that can be
- * walked, fields only with a match, a named why, and answers that more bytes do not take back: a match and a
- * not-mine are final, so every start of something that matches is a need-more or the same match.
+ * What every protocol parser owes, on any bytes: fields inside the payload, the room or its scratch, lists
+ * that can be walked, fields only with a match, a named why, and answers that more bytes do not take back: a
+ * match and a not-mine are final, so every start of something that matches is a need-more or the same match.
  */
 #ifndef KD_PROTOCOL_CHECK_H
 #define KD_PROTOCOL_CHECK_H
@@ -21,6 +21,11 @@ static inline void must(bool holds)
 		abort();
 }
 
+static inline bool is_in_room(const struct kd_app *app, const uint8_t *p)
+{
+	return app->how.room != NULL && p >= app->how.room && p <= app->how.room + app->how.room_len;
+}
+
 static inline void check_field(const struct kd_app_field *f, unsigned int kind, const uint8_t *payload,
 	size_t len, const struct kd_app *app)
 {
@@ -28,6 +33,8 @@ static inline void check_field(const struct kd_app_field *f, unsigned int kind, 
 
 	if (p >= app->scratch && p <= app->scratch + KD_APP_SCRATCH)
 		must(end <= app->scratch + app->scratch_len);
+	else if (is_in_room(app, p))
+		must(end <= app->how.room + app->how.room_len);
 	else
 		must(p >= payload && end <= payload + len);
 	if (kind == KD_FIELD_HEX16)
@@ -40,10 +47,10 @@ static inline void check_field(const struct kd_app_field *f, unsigned int kind, 
 	}
 }
 
-/* Parses the first `len` bytes in an exact-size copy. *ret_name becomes the offset of field 0, or SIZE_MAX.
- */
-static inline enum kd_parse check_parse(
-	const struct kd_protocol *protocol, const uint8_t *bytes, size_t len, size_t *ret_name)
+/* Parses the first `len` bytes in an exact-size copy. *ret_name becomes the offset of field 0 in them or in
+ * the room, or SIZE_MAX. */
+static inline enum kd_parse check_parse(const struct kd_protocol *protocol, const struct kd_how *how,
+	const uint8_t *bytes, size_t len, size_t *ret_name)
 {
 	uint8_t *payload = malloc(len);
 	struct kd_app app;
@@ -53,7 +60,8 @@ static inline enum kd_parse check_parse(
 	if (len > 0)
 		memcpy(payload, bytes, len);
 	memset(&app, 0xaa, sizeof(app));
-	app.how = (struct kd_how){0};
+	app.how = *how;
+	app.how.to = how->to < len ? how->to : (uint32_t)len;
 	got = protocol->parse(payload, len, &app);
 	must(got == KD_NOT_MINE || got == KD_NEED_MORE || got == KD_MATCH);
 	must(app.why < KD_LOCAL_REASONS && protocol->reasons[app.why].name != NULL);
@@ -64,22 +72,31 @@ static inline enum kd_parse check_parse(
 		must(got == KD_MATCH && protocol->fields[i].name != NULL);
 		check_field(&app.field[i], protocol->fields[i].kind, payload, len, &app);
 	}
-	*ret_name = app.field[0].p != NULL ? (size_t)(app.field[0].p - payload) : SIZE_MAX;
+	*ret_name = SIZE_MAX;
+	if (app.field[0].p != NULL)
+		*ret_name =
+			(size_t)(app.field[0].p - (is_in_room(&app, app.field[0].p) ? how->room : payload));
 	free(payload);
 	return got;
 }
 
-static inline void check_protocol(const struct kd_protocol *protocol, const uint8_t *data, size_t size)
+static inline void check_protocol_how(
+	const struct kd_protocol *protocol, const struct kd_how *how, const uint8_t *data, size_t size)
 {
 	size_t name, start_name, step = size < 64 ? 1 : size / 16;
-	enum kd_parse whole = check_parse(protocol, data, size, &name), start;
+	enum kd_parse whole = check_parse(protocol, how, data, size, &name), start;
 
 	for (size_t len = 0; len < size; len += step) {
-		start = check_parse(protocol, data, len, &start_name);
+		start = check_parse(protocol, how, data, len, &start_name);
 		must(start == KD_NEED_MORE || start == whole);
 		if (start == KD_MATCH)
 			must(start_name == name);
 	}
+}
+
+static inline void check_protocol(const struct kd_protocol *protocol, const uint8_t *data, size_t size)
+{
+	check_protocol_how(protocol, &(struct kd_how){0}, data, size);
 }
 
 #endif

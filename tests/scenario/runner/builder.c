@@ -32,6 +32,8 @@ static bool append(struct scn_payload *p, struct scn *s, const void *bytes, size
 
 	if (p->len + len > PAYLOAD_MAX)
 		return false;
+	if (len == 0)
+		return true;
 	joined = scn_alloc(s, p->len + len);
 	if (p->len != 0)
 		memcpy(joined, p->bytes, p->len);

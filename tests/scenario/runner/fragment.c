@@ -38,7 +38,8 @@ int scn_fragment_option(struct scn_fragments *f, const char *word)
 	uint64_t n;
 
 	if ((v = scn_after(word, "fragments=")) != NULL) {
-		if (!scn_u64(v, SCN_FRAGMENTS, &n) || n < 2)
+		/* Once: what else is said of fragments was held against this number. */
+		if (f->count != 0 || !scn_u64(v, SCN_FRAGMENTS, &n) || n < 2)
 			return -1;
 		f->count = (unsigned int)n;
 		return 1;
