@@ -234,6 +234,10 @@ static void packet_term(FILE *f, const struct kd_when *w)
 		spans_of(f, w, "");
 		fputs(" of its side", f);
 		break;
+	case KD_TERM_FAKE:
+		fputs("in a packet seen through as fake by ", f);
+		words_of(f, w);
+		break;
 	case KD_TERM_CLASSIFIED:
 		fputs("of which nothing has been recognised so far", f);
 		break;

@@ -268,8 +268,8 @@ int kd_book_load_cached(
 	struct kd_book **ret, const char *dir, const char *file, const char *cache, struct kd_diags *diags);
 void kd_book_free(struct kd_book *book);
 
-/* In force on that day and place; in a user's own file at that box; for NULL everything is. `draw` names the draws of
- * its dates in a sampled box. */
+/* In force on that day and place; in a user's own file at that box; for NULL everything is. `draw` names the
+ * draws of its dates in a sampled box. */
 bool kd_book_in_force(const struct kd_book *book, const struct kd_scope *scope, const char *draw,
 	const struct kd_query *query);
 /* The rule's variant that a query takes; the rule itself when it has none. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * What only the whole book can show: a rule that an earlier one always forestalls, a rule that names one
- * which is not there, a claim that nothing rests on, a built-in number whose claim is missing. Tags, lists
- * and places may stand unused: they are a stock to write rules from.
+ * which is not there, one about fakes that no knob punishes, a claim that nothing rests on, a built-in number
+ * whose claim is missing. Tags, lists and places may stand unused: they are a stock to write rules from.
  */
 #include "rulebook/claims.h"
 #include "rulebook/place.h"
@@ -283,10 +283,56 @@ static void named_rules(struct kd_book *book)
 	already_circles(book);
 }
 
+static bool is_punished(const struct kd_book *book, const char *fake)
+{
+	for (unsigned int i = 0; i < book->nknobs; i++) {
+		const struct kd_book_knob *k = &book->knobs[i];
+
+		if (strncmp(k->name, "fake.", 5) != 0 || strcmp(k->name + 5, fake) != 0)
+			continue;
+		for (unsigned int v = 0; v < k->nvalues; v++)
+			if (strcmp(k->values[v], "punish") == 0)
+				return true;
+	}
+	return false;
+}
+
+/* A fake is shown to rules only where its knob says so. */
+static void unpunished(struct kd_book *book, const struct kd_when *when)
+{
+	char hint[160];
+
+	for (; when != NULL; when = when->next) {
+		unpunished(book, when->child);
+		for (unsigned int i = 0;
+			when->kind == KD_WHEN_TERM && when->term == KD_TERM_FAKE && i < when->nwords; i++) {
+			if (is_punished(book, when->words[i]))
+				continue;
+			snprintf(hint, sizeof(hint), "expected a knob \"fake.%.80s\" of value \"punish\"",
+				when->words[i]);
+			kd_diag(book->diags, KD_DIAG_WARNING, when->at.file, when->at.line, when->at.path,
+				hint, "no box of the rulebook punishes the fake \"%.80s\"", when->words[i]);
+		}
+	}
+}
+
+static void fakes(struct kd_book *book)
+{
+	for (unsigned int i = 0; i < book->nrules; i++) {
+		const struct kd_book_rule *r = &book->rules[i];
+
+		unpunished(book, r->when);
+		for (unsigned int v = 0; v < r->nvariants; v++)
+			if (r->variants[v].when != r->when)
+				unpunished(book, r->variants[v].when);
+	}
+}
+
 void kd_book_lint(struct kd_book *book)
 {
 	unreachable_rules(book);
 	named_rules(book);
+	fakes(book);
 	/* Without any claim the file is missing, which was said; a user's own file owes nothing. */
 	if (book->own != NULL || book->nclaims == 0)
 		return;

@@ -237,6 +237,7 @@ static void fill(struct program *p, const struct kd_when *when, struct kd_term *
 	switch (when->term) {
 	case KD_TERM_PROTOCOL:
 	case KD_TERM_TRANSPORT:
+	case KD_TERM_FAKE:
 		term->mask = when->mask;
 		break;
 	case KD_TERM_NAME:

@@ -219,13 +219,13 @@ static void where_of(struct kd_book *book, const config_setting_t *where, struct
 
 	kd_schema_check(book, where, keys);
 	scope->networks = networks_of(book, kd_schema_get(where, "network", KD_TYPE_STRINGS));
-	scope->boxes = mask_of(book, kd_schema_get(where, "box", KD_TYPE_STRINGS), &boxes);
 	/* Places of the rulebook are not read behind a file of one's own, so none could be known. */
-	if (book->own != NULL)
-		return;
-	scope->isps = mask_of(book, kd_schema_get(where, "isp", KD_TYPE_STRINGS), &isps);
-	scope->regions = mask_of(book, kd_schema_get(where, "region", KD_TYPE_STRINGS), &regions);
-	scope->states = mask_of(book, kd_schema_get(where, "state", KD_TYPE_STRINGS), &states);
+	if (book->own == NULL) {
+		scope->isps = mask_of(book, kd_schema_get(where, "isp", KD_TYPE_STRINGS), &isps);
+		scope->regions = mask_of(book, kd_schema_get(where, "region", KD_TYPE_STRINGS), &regions);
+		scope->states = mask_of(book, kd_schema_get(where, "state", KD_TYPE_STRINGS), &states);
+	}
+	scope->boxes = mask_of(book, kd_schema_get(where, "box", KD_TYPE_STRINGS), &boxes);
 }
 
 void kd_scope_read(struct kd_book *book, const config_setting_t *group, struct kd_scope *scope)

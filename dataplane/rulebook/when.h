@@ -41,15 +41,15 @@ struct kd_when {
 	uint8_t of;	  /* enum kd_end, for addresses and ports; enum kd_side or KD_ANY_SIDE for sides */
 	uint8_t protocol; /* FIELD: index */
 	uint8_t field;
-	uint64_t mask; /* PROTOCOL, TRANSPORT; NAME: the protocols whose name it is */
+	uint64_t mask; /* PROTOCOL, TRANSPORT, FAKE; NAME: the protocols whose name it is */
 	struct kd_name_term names;
 	struct kd_address_term addresses;
 	struct kd_span *spans; /* PORT, LENGTH, NTH, FIELD with numbers, HOURS (minutes) */
 	unsigned int nspans;
 	struct kd_byte_run *runs; /* BYTES */
 	unsigned int nruns;
-	const char **words; /* SIGNATURE ids, FIELD texts, ALREADY rule id, announced values; PROTOCOL: the
-			       words as written, announced ones too */
+	const char **words; /* SIGNATURE ids, FIELD texts, ALREADY rule id, announced values; FAKE, PROTOCOL:
+			       the words as written, announced ones too */
 	unsigned int nwords;
 	const struct kd_list *pairs;
 	struct kd_count_term count;

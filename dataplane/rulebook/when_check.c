@@ -6,12 +6,15 @@
  */
 #include "rulebook/when.h"
 
+#include "engine/fake.h"
 #include "engine/protocol.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #define ALL_TRANSPORTS (KD_TRANSPORT_TCP | KD_TRANSPORT_UDP | KD_TRANSPORT_ICMP | KD_TRANSPORT_OTHER)
+/* Kinds of fakes that packets of other protocols than TCP can be too. */
+#define FAKES_OF_ANY (1u << KD_FAKE_CHECKSUM | 1u << KD_FAKE_TTL | 1u << KD_FAKE_IP_ID)
 #define ALL_PROTOCOLS ((1ull << KD_PROTOCOL_COUNT) - 1)
 
 _Static_assert(KD_PROTOCOL_COUNT < 64, "a mask of protocols has room");
@@ -85,6 +88,8 @@ static uint8_t transports_of(const struct kd_book *book, const struct kd_when *w
 		return (uint8_t)w->mask;
 	if (w->term == KD_TERM_PORT)
 		return KD_TRANSPORT_TCP | KD_TRANSPORT_UDP;
+	if (w->term == KD_TERM_FAKE && (w->mask & FAKES_OF_ANY) == 0)
+		return KD_TRANSPORT_TCP;
 	if (w->term == KD_TERM_SIGNATURE)
 		mask = of_signatures(book, w);
 	for (unsigned int i = 0; i < KD_PROTOCOL_COUNT; i++)
@@ -126,6 +131,8 @@ static void why_transport(const struct check *c, char *buf, size_t room, const s
 	buf[0] = '\0';
 	if (w->term == KD_TERM_PORT)
 		snprintf(buf, room, "ports are of TCP and UDP");
+	if (w->term == KD_TERM_FAKE)
+		snprintf(buf, room, "such fakes are of TCP");
 	if (w->term == KD_TERM_SIGNATURE)
 		snprintf(buf, room, "\"%s\" is a signature of %s", w->words[0],
 			over(of_signatures(c->book, w)));
@@ -195,7 +202,7 @@ static void hold(const struct check *c, struct facts *f, const struct kd_when *w
 static void placed(const struct check *c, const struct kd_when *w)
 {
 	bool payload = is_recognised(w) || w->term == KD_TERM_SIGNATURE || w->term == KD_TERM_LENGTH ||
-		       w->term == KD_TERM_BYTES || w->term == KD_TERM_NTH;
+		       w->term == KD_TERM_BYTES || w->term == KD_TERM_NTH || w->term == KD_TERM_FAKE;
 
 	if (payload && c->phase == KD_PHASE_ADDRESSES)
 		kd_diag(c->book->diags, KD_DIAG_ERROR, w->at.file, w->at.line, w->at.path,

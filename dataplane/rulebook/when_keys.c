@@ -6,6 +6,7 @@
  */
 #include "rulebook/when_terms.h"
 
+#include "engine/fake.h"
 #include "engine/protocol.h"
 #include "rulebook/announced.h"
 
@@ -34,6 +35,7 @@ static const struct kd_when_row fixed[] = {
 	{KEY("count", GROUP, COUNT, kd_when_count)},
 	{KEY("hours", STRINGS, HOURS, kd_when_spans), .value = kd_value_hours},
 	{KEY("pairs", STRING, PAIRS, kd_when_pairs)},
+	{KEY("fake", STRINGS, FAKE, kd_when_fake), .words = KD_FAKE_WORDS},
 };
 
 #define FIXED (sizeof(fixed) / sizeof(fixed[0]))

@@ -299,6 +299,21 @@ bool kd_when_pairs(
 	return w->pairs != NULL;
 }
 
+bool kd_when_fake(
+	struct kd_when_reader *r, const struct kd_when_row *row, const config_setting_t *s, struct kd_when *w)
+{
+	for (unsigned int i = 0; i < kd_schema_count(s); i++) {
+		const config_setting_t *e = kd_schema_element(s, i);
+		int word = kd_schema_word(r->book, e, "fake", row->words);
+
+		if (word < 0)
+			continue;
+		w->mask |= 1ull << word;
+		add_word(r->book, w, config_setting_get_string(e));
+	}
+	return tidy_words(w);
+}
+
 static bool positive(
 	struct kd_when_reader *r, const config_setting_t *group, const char *key, struct kd_book_number *ret)
 {

@@ -34,7 +34,7 @@ struct kd_when_row {
 	uint8_t term;	  /* enum kd_term_kind */
 	uint8_t of;	  /* as in struct kd_when */
 	uint8_t protocol, field;
-	const char *words;     /* sides: those known; fields: what may stand for a number */
+	const char *words;     /* sides, fakes: those known; fields: what may stand for a number */
 	kd_value_parse *value; /* of terms that are spans */
 	uint64_t naming;       /* names and fields: the protocols that have it */
 	kd_when_term_read *read;
@@ -42,7 +42,7 @@ struct kd_when_row {
 
 kd_when_term_read kd_when_protocol, kd_when_transport, kd_when_signature, kd_when_side, kd_when_name,
 	kd_when_address, kd_when_spans, kd_when_bytes, kd_when_field, kd_when_classified, kd_when_already,
-	kd_when_pairs, kd_when_count, kd_when_announced;
+	kd_when_pairs, kd_when_fake, kd_when_count, kd_when_announced;
 
 /* `protocol` stands first: others look at what it gave. */
 void kd_when_rows(struct kd_book *book, struct kd_when_row rows[KD_KEYS_MAX]);

@@ -60,6 +60,35 @@ static void put(struct model *m, struct kd_gather_how how, int32_t at, const uin
 	}
 }
 
+static bool differs(const struct model *m, int32_t at, const uint8_t *bytes, uint32_t len)
+{
+	for (uint32_t i = 0; i < len; i++) {
+		int64_t to = (int64_t)at + i;
+
+		if (to >= 0 && to < DEPTH && m->came[to] && m->byte[to] != bytes[i])
+			return true;
+	}
+	return false;
+}
+
+/* Some of what is there is let go, and the rest is byte 0 and on. */
+static void skip(struct kd_gathers *p, struct kd_gather *g, const struct model *m, uint32_t n)
+{
+	uint32_t len = prefix(m);
+
+	if (len < 2)
+		return;
+	n = 1 + n % (len - 1);
+	kd_gather_skip(p, g, n);
+	must(kd_gather_len(g) == len - n && g->base == BASE + n);
+	must(memcmp(kd_gather_bytes(p, g), m->byte + n, len - n) == 0);
+	for (uint32_t i = 0, at = len; i + 1 < g->nruns; i++, at = g->run[i].to + n)
+		must(g->run[i + 1].from + n > at && g->run[i + 1].to + n <= DEPTH);
+	for (uint32_t i = 1; i < g->nruns; i++)
+		must(memcmp(kd_gather_bytes(p, g) + g->run[i].from, m->byte + g->run[i].from + n,
+			     g->run[i].to - g->run[i].from) == 0);
+}
+
 static void segment(struct kd_gathers *p, struct kd_gather *g, struct model *m, struct kd_gather_how how,
 	struct kd_cur *c)
 {
@@ -77,6 +106,12 @@ static void segment(struct kd_gathers *p, struct kd_gather *g, struct model *m, 
 	if (len > 0)
 		memcpy(bytes, from, len);
 	got = kd_gather_add(p, g, how, BASE + (uint32_t)at, bytes, len);
+	if (got == KD_GATHERED_DIFFERS) {
+		must(how.strict && differs(m, at, from, len));
+		free(bytes);
+		return;
+	}
+	must(!how.strict || !differs(m, at, from, len));
 	if (how.any_order || at <= (int32_t)before)
 		put(m, how, at, bytes, len);
 	if (runs(m) > KD_GATHER_RUNS) {
@@ -94,7 +129,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct kd_cur c = kd_cur(data, size);
 	uint8_t knobs = kd_cur_u8(&c);
-	struct kd_gather_how how = {.any_order = (knobs & 1) != 0, .last = (knobs & 2) != 0};
+	struct kd_gather_how how = {
+		.any_order = (knobs & 1) != 0, .last = (knobs & 2) != 0, .strict = (knobs & 4) != 0};
 	struct kd_gathers p;
 	struct kd_gather *g[3];
 	uint8_t guard[DEPTH];
@@ -110,6 +146,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	must(kd_gather_take(&p, 7, BASE, 9) == NULL);
 	while (!c.bad && kd_cur_left(&c) > 3)
 		segment(&p, g[1], &m, how, &c);
+	if ((knobs & 8) != 0)
+		skip(&p, g[1], &m, knobs >> 4);
 	must(memcmp(kd_gather_bytes(&p, g[0]), guard, DEPTH) == 0);
 	must(memcmp(kd_gather_bytes(&p, g[2]), guard, DEPTH) == 0);
 	for (uint64_t i = 0; i < 3; i++) {

@@ -2,7 +2,8 @@
 /*
  * What every protocol parser owes, on any bytes: fields inside the payload, the room or its scratch, lists
  * that can be walked, fields only with a match, a named why, and answers that more bytes do not take back: a
- * match and a not-mine are final, so every start of something that matches is a need-more or the same match.
+ * match and a not-mine are final, so every start of something that matches is a need-more or the same match. A
+ * match that says it is partial may be taken back.
  */
 #ifndef KD_PROTOCOL_CHECK_H
 #define KD_PROTOCOL_CHECK_H
@@ -13,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/knob.h"
 #include "engine/protocol.h"
 
 static inline void must(bool holds)
@@ -47,10 +49,10 @@ static inline void check_field(const struct kd_app_field *f, unsigned int kind, 
 	}
 }
 
-/* Parses the first `len` bytes in an exact-size copy. *ret_name becomes the offset of field 0 in them or in
- * the room, or SIZE_MAX. */
+/* Parses the first `len` bytes in an exact-size copy, as `how` says. *ret_name becomes the offset of field 0 in
+ * them or in the room, or SIZE_MAX; *ret_partial whether more may follow. */
 static inline enum kd_parse check_parse(const struct kd_protocol *protocol, const struct kd_how *how,
-	const uint8_t *bytes, size_t len, size_t *ret_name)
+	const uint8_t *bytes, size_t len, size_t *ret_name, bool *ret_partial)
 {
 	uint8_t *payload = malloc(len);
 	struct kd_app app;
@@ -62,6 +64,8 @@ static inline enum kd_parse check_parse(const struct kd_protocol *protocol, cons
 	memset(&app, 0xaa, sizeof(app));
 	app.how = *how;
 	app.how.to = how->to < len ? how->to : (uint32_t)len;
+	app.partial = app.goes_on = false;
+	app.next = 0;
 	got = protocol->parse(payload, len, &app);
 	must(got == KD_NOT_MINE || got == KD_NEED_MORE || got == KD_MATCH);
 	must(app.why < KD_LOCAL_REASONS && protocol->reasons[app.why].name != NULL);
@@ -72,6 +76,9 @@ static inline enum kd_parse check_parse(const struct kd_protocol *protocol, cons
 		must(got == KD_MATCH && protocol->fields[i].name != NULL);
 		check_field(&app.field[i], protocol->fields[i].kind, payload, len, &app);
 	}
+	must(!app.partial || app.goes_on);
+	must(got != KD_MATCH || app.next == 0 || app.goes_on);
+	*ret_partial = app.partial;
 	*ret_name = SIZE_MAX;
 	if (app.field[0].p != NULL)
 		*ret_name =
@@ -84,10 +91,13 @@ static inline void check_protocol_how(
 	const struct kd_protocol *protocol, const struct kd_how *how, const uint8_t *data, size_t size)
 {
 	size_t name, start_name, step = size < 64 ? 1 : size / 16;
-	enum kd_parse whole = check_parse(protocol, how, data, size, &name), start;
+	bool partial;
+	enum kd_parse whole = check_parse(protocol, how, data, size, &name, &partial), start;
 
 	for (size_t len = 0; len < size; len += step) {
-		start = check_parse(protocol, how, data, len, &start_name);
+		start = check_parse(protocol, how, data, len, &start_name, &partial);
+		if (start == KD_MATCH && partial)
+			continue;
 		must(start == KD_NEED_MORE || start == whole);
 		if (start == KD_MATCH)
 			must(start_name == name);
@@ -97,6 +107,8 @@ static inline void check_protocol_how(
 static inline void check_protocol(const struct kd_protocol *protocol, const uint8_t *data, size_t size)
 {
 	check_protocol_how(protocol, &(struct kd_how){0}, data, size);
+	check_protocol_how(protocol,
+		&(struct kd_how){.padded = KD_PADDED_HELLO_PARSED, .requests = KD_REQUESTS_ALL}, data, size);
 }
 
 #endif

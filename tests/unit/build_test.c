@@ -172,6 +172,69 @@ static void test_options(void **state)
 	scn_free(&s);
 }
 
+/* RFC 2385 §3, RFC 7323 §3.2, RFC 791: what a fake may carry. Behind it all is as it was. */
+static void test_fakes(void **state)
+{
+	struct scn s;
+	struct kd_view v;
+	uint32_t tsval[3];
+
+	(void)state;
+	parse(&s, HEAD FLOW4 "0 a > data(9) md5 ipid=7 seq=+0\n+0 a > data(9) tsval=-1000 ipid=7 seq=-10000\n"
+			     "+0 a > data(9)\n+1ms a > syn data(5)\n+1ms a > data(1)\n");
+	for (unsigned int n = 0; n < 3; n++) {
+		const uint8_t *tcp;
+
+		decode(&s, n, &v);
+		tcp = s.packets[n].frame + v.l4_off;
+		assert_int_equal(v.payload_len, 9);
+		assert_int_equal(tcp[12] >> 4, n == 0 ? 13 : 8); /* 20, 12 and 20 bytes of header */
+		assert_memory_equal(tcp + 20, "\x01\x01\x08\x0a", 4);
+		tsval[n] = kd_get32(tcp + 24);
+		assert_int_equal(kd_get16(s.packets[n].frame + v.l3_off + 4), n < 2 ? 7 : 0x2000);
+		if (n == 0)
+			assert_memory_equal(tcp + 32, "\x01\x01\x13\x12", 4);
+	}
+	assert_int_equal(tsval[0], tsval[2]);
+	assert_int_equal(tsval[1], tsval[2] - 1000);
+	assert_int_equal(s.packets[0].seq, s.packets[2].seq);
+	assert_int_equal(s.packets[1].seq, s.packets[2].seq - 10000);
+	/* RFC 9293 §3.4: the SYN counts, and so does what came with it. */
+	decode(&s, 3, &v);
+	assert_int_equal(v.tcp_flags, KD_TCP_SYN);
+	assert_int_equal(v.payload_len, 5);
+	assert_int_equal(s.packets[4].seq, s.packets[3].seq + 6);
+	scn_free(&s);
+}
+
+/* RFC 6093: the pointer is the end of the urgent byte, counted from the segment's first. */
+static void test_urgent(void **state)
+{
+	struct scn s;
+	struct kd_view v;
+	const uint8_t *p;
+
+	(void)state;
+	parse(&s, HEAD FLOW4 "0 a > urgent(hex(aabbcc), at=1)\n"
+			     "+0 a > split(urgent(clienthello(sni=www.instagram.com), at=10), at=4)\n");
+	decode(&s, 0, &v);
+	p = s.packets[0].frame;
+	assert_int_equal(v.payload_len, 4);
+	assert_memory_equal(p + v.payload_off, "\xaa!\xbb\xcc", 4);
+	assert_int_equal(v.tcp_flags, KD_TCP_PSH | KD_TCP_ACK | KD_TCP_URG);
+	assert_int_equal(kd_get16(p + v.l4_off + 18), 2);
+	decode(&s, 1, &v);
+	assert_int_equal(v.tcp_flags & KD_TCP_URG, 0);
+	decode(&s, 2, &v);
+	assert_int_equal(v.tcp_flags & KD_TCP_URG, KD_TCP_URG);
+	assert_int_equal(kd_get16(s.packets[2].frame + v.l4_off + 18), 7);
+	assert_int_equal(s.packets[2].frame[v.payload_off + 6], '!');
+	assert_int_equal(s.flows[0].last[KD_INSIDE].len, 518);
+	assert_memory_equal(
+		s.flows[0].last[KD_INSIDE].bytes + s.flows[0].last[KD_INSIDE].name_off, "www.", 4);
+	scn_free(&s);
+}
+
 static void test_links(void **state)
 {
 	static const struct {
@@ -342,6 +405,89 @@ static void test_split(void **state)
 	scn_free(&s);
 }
 
+static void test_split_every(void **state)
+{
+	struct scn s;
+
+	(void)state;
+	parse(&s, HEAD FLOW4 "0 a > split(zeros(33), every=16, order=3,2,1)\n+0 a > data(1)\n");
+	assert_int_equal(s.npackets, 4);
+	assert_int_equal(s.packets[0].payload_len, 1);
+	assert_int_equal(s.packets[1].payload_len, 16);
+	assert_int_equal(s.packets[0].seq, s.packets[2].seq + 32);
+	assert_int_equal(s.packets[1].seq, s.packets[2].seq + 16);
+	assert_int_equal(s.packets[3].seq, s.packets[2].seq + 33);
+	scn_free(&s);
+}
+
+/* The first segment begins earlier, with other bytes; those of the payload stand where they would. */
+static void test_overlap(void **state)
+{
+	struct scn s;
+	struct kd_view v[3];
+
+	(void)state;
+	parse(&s, HEAD FLOW4
+		"0 a > syn\n+0 a > split(hex(aabbccdd), at=1, overlap=zeros(681))\n+0 a > data(1)\n");
+	for (unsigned int n = 0; n < 3; n++)
+		decode(&s, n + 1, &v[n]);
+	assert_int_equal(v[0].seq, s.packets[0].seq + 1 - 681);
+	assert_int_equal(v[0].payload_len, 682);
+	assert_int_equal(s.packets[1].frame[v[0].payload_off + 680], 0);
+	assert_int_equal(s.packets[1].frame[v[0].payload_off + 681], 0xaa);
+	assert_int_equal(v[1].seq, s.packets[0].seq + 2);
+	assert_memory_equal(s.packets[2].frame + v[1].payload_off, "\xbb\xcc\xdd", 3);
+	assert_int_equal(v[2].seq, s.packets[0].seq + 5);
+	scn_free(&s);
+}
+
+/* RFC 791 §3.2: offsets are multiples of 8, counted behind the IP header. */
+static void test_fragment_at(void **state)
+{
+	static const char *const flows[] = {FLOW4, FLOW6};
+
+	(void)state;
+	for (unsigned int six = 0; six < 2; six++) {
+		struct scn s;
+		char text[400];
+		size_t name, ip[3] = {0}, end;
+
+		snprintf(text, sizeof(text),
+			HEAD "%s0 a > clienthello(sni=www.instagram.com) fragment_at=24,sni\n", flows[six]);
+		parse(&s, text);
+		assert_int_equal(s.npackets, 3);
+		/* Behind 14 of Ethernet: the length with 20 bytes of IPv4's header, or with 8 of a
+		 * fragment's. */
+		for (unsigned int n = 0; n < 3; n++)
+			ip[n] = kd_get16(s.packets[n].frame + 14 + (six ? 4 : 2)) - (six ? 8u : 20u);
+		assert_int_equal(ip[0], 24);
+		assert_int_equal(ip[0] + ip[1] + ip[2], 32 + 517);
+		name = 32 + s.flows[0].last[KD_INSIDE].name_off;
+		end = ip[0] + ip[1];
+		assert_int_equal(end % 8, 0);
+		assert_true(end > name && end < name + 17);
+		assert_int_equal(six ? kd_get16(s.packets[2].frame + 14 + 42) & 0xfff8
+				     : (kd_get16(s.packets[2].frame + 14 + 6) & 0x1fff) * 8,
+			end);
+		scn_free(&s);
+	}
+}
+
+static void test_with(void **state)
+{
+	struct scn s;
+
+	(void)state;
+	parse(&s, HEAD FLOW4 "0 a > syn\nexpect flows a 1\nwith a.b=c\nexpect flows a 2\n"
+			     "with \"d.e=5 min\"\nexpect flows a 3\nexpect flows a 4\n");
+	assert_int_equal(s.nwith, 2);
+	assert_string_equal(s.with[0].set, "a.b=c");
+	assert_string_equal(s.with[1].set, "d.e=5 min");
+	for (unsigned int i = 0; i < 4; i++)
+		assert_int_equal(s.expects[i].with, i < 3 ? i : 2);
+	scn_free(&s);
+}
+
 /* RFC 8446 §5.1: a handshake message may lie in several records; their bodies in a row are the message. */
 static void test_records(void **state)
 {
@@ -412,6 +558,16 @@ static void test_mistakes(void **state)
 		{HEAD FLOW4 "0 a > data(\"x\n", "not closed", 3},
 		{HEAD FLOW4 FLOW4, "exists already", 3},
 		{HEAD FLOW4 "0 a > again\n", "nothing was sent yet", 3},
+		{HEAD FLOW4 "0 a > syn\nwith a=b\n0 a > syn\n", "behind `with`", 5},
+		{HEAD FLOW4 "0 a > syn md5\n", "no room", 3},
+		{HEAD FLOW6 "0 a > syn ipid=1\n", "no identification", 3},
+		{HEAD FLOW4 "0 a > split(zeros(16), every=16)\n", "does not make", 3},
+		{HEAD FLOW4 "0 a > split(zeros(65), every=1)\n", "does not make", 3},
+		{HEAD FLOW4 "0 a > data(9) fragment_at=20\n", "no value", 3},
+		{HEAD FLOW4 "0 a > data(9) fragment_at=48\n", "does not cut", 3},
+		{HEAD FLOW4 "0 a > data(9) fragment_at=sni\n", "does not cut", 3},
+		{HEAD FLOW4 "0 a > patch(urgent(data(9), at=1), 0=00)\n", "in a split() only", 3},
+		{HEAD FLOW4 "0 a > urgent(data(9), at=10)\n", "within 9 bytes", 3},
 		{HEAD "flow a tcp 198.18.0.2:1 > [2001:db8::1]:2\n", "same family", 2},
 	};
 
@@ -436,12 +592,18 @@ int main(void)
 		cmocka_unit_test(test_bad_checksum),
 		cmocka_unit_test(test_tcp_numbers),
 		cmocka_unit_test(test_options),
+		cmocka_unit_test(test_fakes),
+		cmocka_unit_test(test_urgent),
 		cmocka_unit_test(test_links),
 		cmocka_unit_test(test_hello),
 		cmocka_unit_test(test_hello_padding),
 		cmocka_unit_test(test_http),
 		cmocka_unit_test(test_text_and_hex),
 		cmocka_unit_test(test_split),
+		cmocka_unit_test(test_split_every),
+		cmocka_unit_test(test_overlap),
+		cmocka_unit_test(test_fragment_at),
+		cmocka_unit_test(test_with),
 		cmocka_unit_test(test_records),
 		cmocka_unit_test(test_time),
 		cmocka_unit_test(test_mistakes),

@@ -405,7 +405,7 @@ static void given_back(void **state)
 
 	(void)state;
 	set(KD_KNOB_FAKE_IP_ID, IGNORE);
-	policy.settings.idle_tcp_ns = 1000;
+	policy.settings.idle_syn_ns = policy.settings.idle_established_ns = 1000;
 	traces = 1;
 	e = sized();
 	for (uint16_t port = 1; port < 40; port++) {

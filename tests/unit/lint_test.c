@@ -43,6 +43,30 @@ static void test_lint_else(void **state)
 		"'else'\n");
 }
 
+#define PUNISH(fake) "{ set = 'fake." fake "'; value = 'punish'; }"
+#define FAKE(when) "{ id = 'a'; phase = 'protocol'; when = { " when " }; " DROP " }"
+
+/* Some box punishes it, whatever the others do; a `not` and a variant ask too. */
+static void test_lint_fakes(void **state)
+{
+	(void)state;
+	own("knobs = ( " PUNISH("ttl") " );\n" RULES(FAKE("fake = 'ttl';")), "");
+	own("knobs = ( { set = 'fake.md5'; variants = ( { value = 'ignore'; }, { value = 'punish'; } ); "
+	    "} );\n" RULES(FAKE("fake = 'md5';")),
+		"");
+	own("knobs = ( { set = 'fake.md5'; value = 'ignore'; }, " PUNISH("ttl") " );\n" RULES(
+		    FAKE("fake = [ 'md5', 'ttl' ];")),
+		"?rules.[0].when.fake: no box of the rulebook punishes the fake 'md5' | expected a knob "
+		"'fake.md5' of value 'punish'\n");
+	own(RULES(FAKE("not = { fake = 'ip_id'; };")), "?rules.[0].when.not.fake: no box of the rulebook "
+						       "punishes the fake 'ip_id' | expected a knob "
+						       "'fake.ip_id' of value 'punish'\n");
+	own(RULES("{ id = 'a'; phase = 'protocol'; when = { protocol = 'tls'; }; " DROP
+		  " variants = ( { }, { when = { fake = 'urgent'; }; } ); }"),
+		"?rules.[0].variants.[1].when.fake: no box of the rulebook punishes the fake 'urgent' | "
+		"expected a knob 'fake.urgent' of value 'punish'\n");
+}
+
 static void test_lint_already(void **state)
 {
 	(void)state;
@@ -154,6 +178,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lint_hidden),
 		cmocka_unit_test(test_lint_else),
+		cmocka_unit_test(test_lint_fakes),
 		cmocka_unit_test(test_lint_already),
 		cmocka_unit_test(test_lint_days),
 		cmocka_unit_test(test_lint_else_boxes),

@@ -212,6 +212,18 @@ static void kept(void **state)
 	assert_memory_equal(t->runs[0].mask, "\xff\x00", 2);
 }
 
+static void fakes(void **state)
+{
+	struct kd_when *fake = term(KD_TERM_FAKE);
+
+	(void)state;
+	fake->mask = 0x18;
+	assert_int_equal(low(fake, 1), 0);
+	assert_int_equal(policy.nterms, 1);
+	assert_int_equal(policy.terms[0].kind, KD_TERM_FAKE);
+	assert_int_equal(policy.terms[0].mask, 0x18);
+}
+
 static unsigned int field_of(unsigned int protocol, unsigned int kind)
 {
 	unsigned int i = 0;
@@ -352,6 +364,7 @@ int main(void)
 		TEST(never),
 		TEST(any_tree),
 		TEST(kept),
+		TEST(fakes),
 		TEST(fields),
 		TEST(negated_counts),
 		TEST(signatures),

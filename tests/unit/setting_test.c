@@ -140,7 +140,7 @@ static void test_settings_wrong(void **state)
 	own("settings = ( { set = 'flow.idle_udp'; value = '0 s'; variants = ( { value = '0 s (0..1)'; }, { "
 	    "value = '1'; } ); },\n"
 	    "  { set = 'flow.idle_tpc'; value = '1 s'; }, { set = 'flow.idle_syn'; value = 'x'; pending = "
-	    "'knob:fake.md5'; },\n"
+	    "'knob:tls.certificates'; },\n"
 	    "  { set = 'flow.idle_tcp'; } );\n",
 		"settings.[0].value: 'value' beside 'variants' | each variant has its own\n"
 		"settings.[0].variants.[0].value: '0 s (0..1)': must be more than 0\n"
@@ -153,7 +153,7 @@ static void test_settings_wrong(void **state)
 		"frag.lifetime, fake.ttl_slack, fake.near, fake.ahead\n"
 		"settings.[2].value: 'x' is not a duration | expected a number and one of ns, us, ms, s, "
 		"min, h, d\n"
-		"settings.[2].pending: pending on knob 'fake.md5', which is not used here | take the line "
+		"settings.[2].pending: pending on knob 'tls.certificates', which is not used here | take the line "
 		"out\n"
 		"settings.[3]: 'value' is missing\n");
 }

@@ -61,6 +61,10 @@ static void test_transports(void **state)
 	    ");\n" WHEN("transport = 'tcp'; signature = 'u';"),
 		"rules.[0].when.signature: 'signature' beside 'transport': " BOTH
 		" | 'u' is a signature of UDP\n");
+	own(WHEN("transport = 'udp'; any = ( { fake = 'md5'; }, { fake = [ 'md5', 'ip_id' ]; } );"),
+		"rules.[0].when.any.[0].fake: 'fake' beside 'transport': " BOTH " | such fakes are of TCP\n"
+		"?rules.[0].when.any.[0].fake: no...\n?rules.[0].when.any.[1].fake: no...\n"
+		"?rules.[0].when.any.[1].fake: no...\n");
 	own(WHEN("transport = 'tcp'; signature = 'hi'; to_port = 1; protocol = 'tls';"), "");
 	own(WHEN("protocol = 'tls'; transport = [ 'tcp', 'udp' ];"), "");
 	own(WHEN("protocol = 'tls'; not = { transport = 'udp'; };"), "");
@@ -101,6 +105,9 @@ static void test_addresses(void **state)
 	}
 	own(IN("addresses", "all = ( { to_port = 443; }, { nth = 1; } );"),
 		"rules.[0].when.all.[1].nth: 'nth' never holds in the phase addresses" FIRST);
+	own(IN("addresses", "fake = 'ttl';"),
+		"rules.[0].when.fake: 'fake' never holds in the phase addresses" FIRST
+		"?rules.[0].when.fake: no...\n");
 	/* The other one may hold. */
 	own(IN("addresses", "any = ( { nth = 1; }, { to = '192.0.2.0/24'; } );"), "");
 	own(IN("addresses", "to = '192.0.2.0/24'; not = { protocol = 'tls'; };"), "");

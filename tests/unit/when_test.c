@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "engine/fake.h"
 #include "engine/protocol.h"
 #include "rulebook/announced.h"
 #include "rulebook/when.h"
@@ -434,6 +435,21 @@ static void hours(void **state)
 		"\"00:00-24:00\" is the whole day");
 }
 
+static void fakes(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	reads(&f, "fake = [ \"name_length\", \"checksum\", \"ttl\", \"ttl\" ];");
+	assert_string_equal(kd_when_text(f.book.arena, f.when), "fake=[checksum name_length ttl]");
+	assert_int_equal(
+		f.when->mask, 1u << KD_FAKE_NAME_LENGTH | 1u << KD_FAKE_CHECKSUM | 1u << KD_FAKE_TTL);
+	done(&f);
+	wrong("fake = \"pastseq\";", 2, "when.fake", "unknown fake \"pastseq\"",
+		"known: checksum, ttl, sequence, past_sequence, md5, timestamp, ip_id, urgent, syn_data, "
+		"overlap, low_ttl_end, name_length");
+}
+
 static void fields(void **state)
 {
 	const char *versions = "known: 1.0, 1.1, 1.2, 1.3; or 0 to 65535, as in \"0xfe0d\"";
@@ -586,6 +602,8 @@ static void one_line(void **state)
 	differ("tls_alpn = \"a\\\" \\\"b\";", "tls_alpn = [ \"a\", \"b\" ];");
 	differ("tls_alpn = \"\\\\x01\";", "tls_alpn = \"\\x01\";");
 	differ("http_url = \"x] nth=[1\";", "http_url = \"x\"; nth = 1;");
+	same("fake = [ \"ttl\", \"md5\" ];", "fake = [ \"md5\", \"ttl\" ];");
+	differ("fake = \"ttl\";", "fake = \"md5\";");
 	differ("from = \"inside\";", "from = \"outside\";");
 	differ("from = \"inside\";", "opened_from = \"inside\";");
 	differ("bytes = \"0: 01 ??\";", "bytes = \"0: 01\";");
@@ -669,6 +687,7 @@ int main(void)
 		cmocka_unit_test(runs),
 		cmocka_unit_test(counted),
 		cmocka_unit_test(hours),
+		cmocka_unit_test(fakes),
 		cmocka_unit_test(fields),
 		cmocka_unit_test(counts),
 		cmocka_unit_test(nested),

@@ -144,6 +144,17 @@ static bool make_data(struct call *c)
 	return true;
 }
 
+static bool make_zeros(struct call *c)
+{
+	uint64_t n;
+
+	if (c->args.count != 1 || !scn_u64(c->args.arg[0], PAYLOAD_MAX, &n))
+		return scn_fail(c->e, c->line, "zeros() takes a length below %d", PAYLOAD_MAX);
+	c->b->payload.bytes = scn_alloc(c->s, n);
+	c->b->payload.len = n;
+	return true;
+}
+
 static bool make_hello(struct call *c)
 {
 	struct scn_hello h = {.pad = -1};
@@ -307,11 +318,29 @@ static bool make_patch(struct call *c)
 	return true;
 }
 
+/* urgent(builder, at=N): a byte more, at that offset, which is urgent (RFC 6093): who reads the stream
+ * without it reads what the builder made. */
+static bool make_urgent(struct call *c)
+{
+	struct scn_payload p = c->b->payload, *out = &c->b->payload;
+	const char *v = c->args.count == 2 ? scn_after(c->args.arg[1], "at=") : NULL;
+	uint64_t at;
+
+	if (v == NULL || !scn_u64(v, p.len, &at))
+		return scn_fail(c->e, c->line, "urgent() takes at=OFFSET within %zu bytes", p.len);
+	*out = (struct scn_payload){.name_len = p.name_len, .name_off = p.name_off + (at <= p.name_off)};
+	append(out, c->s, p.bytes, at);
+	append(out, c->s, "!", 1);
+	c->b->urgent = at + 1;
+	return append(out, c->s, p.bytes + at, p.len - at) || scn_fail(c->e, c->line, "urgent(): too long");
+}
+
 /* order=2,1: the segments by number, in the order they are sent. */
 static bool read_order(struct call *c)
 {
 	struct scn_built *b = c->b;
-	unsigned int count = 0, seen = 0;
+	unsigned int count = 0;
+	uint64_t seen = 0;
 	bool in_order = false;
 
 	for (unsigned int i = 1; i < c->args.count; i++) {
@@ -322,9 +351,9 @@ static bool read_order(struct call *c)
 		if (!in_order)
 			continue;
 		v = v != NULL ? v : c->args.arg[i];
-		if (!scn_u64(v, b->ncuts, &n) || n == 0 || (seen >> n & 1) != 0)
+		if (!scn_u64(v, b->ncuts, &n) || n == 0 || (seen >> (n - 1) & 1) != 0)
 			return scn_fail(c->e, c->line, "split(): order= wants each of 1..%u once", b->ncuts);
-		seen |= 1u << n;
+		seen |= UINT64_C(1) << (n - 1);
 		b->order[count++] = (unsigned int)n - 1;
 	}
 	if (count != 0 && count != b->ncuts)
@@ -332,19 +361,58 @@ static bool read_order(struct call *c)
 	return true;
 }
 
+static bool build(struct scn *s, struct scn_built *b, const char *text, int line, struct scn_error *e);
+
+/* every=16: all segments so long but the last. */
+static bool cut_every(struct call *c, const char *v)
+{
+	struct scn_built *b = c->b;
+	uint64_t n;
+
+	if (!scn_u64(v, PAYLOAD_MAX, &n) || n == 0 || n >= b->payload.len ||
+		(b->payload.len - 1) / n >= SCN_CUTS)
+		return scn_fail(
+			c->e, c->line, "split(): every=%s does not make 2 to %d segments", v, SCN_CUTS);
+	while (b->ncuts == 0 || b->cut[b->ncuts - 1] < b->payload.len) {
+		size_t end = (b->ncuts + 1) * n;
+
+		b->cut[b->ncuts++] = end < b->payload.len ? end : b->payload.len;
+	}
+	return true;
+}
+
+static bool make_overlap(struct call *c, const char *text)
+{
+	struct scn_built other = {0};
+
+	if (!build(c->s, &other, text, c->line, c->e))
+		return false;
+	if (other.ncuts != 0)
+		return scn_fail(c->e, c->line, "split() must be the outermost builder");
+	c->b->overlap = other.payload;
+	return true;
+}
+
 static bool make_split(struct call *c)
 {
+	const char *every = NULL, *v;
+
 	c->b->ncuts = 0;
-	if (!read_cuts(c, 0, c->b->payload.len, c->b->cut, &c->b->ncuts))
+	for (unsigned int i = 1; i < c->args.count; i++) {
+		v = scn_after(c->args.arg[i], "gap=");
+		if (v != NULL && !scn_duration(v, &c->b->gap_ns))
+			return scn_fail(c->e, c->line, "split(): gap=%s is no duration", v);
+		v = scn_after(c->args.arg[i], "overlap=");
+		if (v != NULL && !make_overlap(c, v))
+			return false;
+		v = scn_after(c->args.arg[i], "every=");
+		every = v != NULL ? v : every;
+	}
+	if (every != NULL ? !cut_every(c, every)
+			  : !read_cuts(c, 0, c->b->payload.len, c->b->cut, &c->b->ncuts))
 		return false;
 	for (unsigned int i = 0; i < c->b->ncuts; i++)
 		c->b->order[i] = i;
-	for (unsigned int i = 1; i < c->args.count; i++) {
-		const char *v = scn_after(c->args.arg[i], "gap=");
-
-		if (v != NULL && !scn_duration(v, &c->b->gap_ns))
-			return scn_fail(c->e, c->line, "split(): gap=%s is no duration", v);
-	}
 	return read_order(c);
 }
 
@@ -354,12 +422,14 @@ static const struct {
 	bool (*make)(struct call *c);
 } builders[] = {
 	{"data", false, make_data},
+	{"zeros", false, make_zeros},
 	{"hex", false, make_hex},
 	{"clienthello", false, make_hello},
 	{"http", false, make_http},
 	{"records", true, make_records},
 	{"prefix", true, make_prefix},
 	{"patch", true, make_patch},
+	{"urgent", true, make_urgent},
 	{"split", true, make_split},
 };
 
@@ -383,6 +453,8 @@ static bool build(struct scn *s, struct scn_built *b, const char *text, int line
 			return scn_fail(e, line, "split() must be the outermost builder");
 		if (builders[i].nests && !build(s, b, c.args.arg[0], line, e))
 			return false;
+		if (b->urgent != 0 && builders[i].make != make_split)
+			return scn_fail(e, line, "urgent() stands in a split() only");
 		return builders[i].make(&c);
 	}
 	return scn_fail(e, line, "no builder is called %s()", c.name);

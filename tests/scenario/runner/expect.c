@@ -12,6 +12,7 @@ static struct scn_expect *add(struct scn *s, enum scn_expect_kind kind, const st
 	struct scn_expect *x = scn_grow((void **)&s->expects, &s->nexpects, sizeof(*s->expects));
 
 	x->kind = kind;
+	x->with = s->nwith;
 	x->line = w->line;
 	x->step = step;
 	x->flow = step >= 0 ? s->packets[s->steps[step].first].flow : SCN_ANY;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * `fragments=3 send=3,1,2 ttls=64,10,10 ipid=7`: the packet of a step as IP fragments, which of them are sent
- * and in what order, each with a TTL of its own. They are as equal as eight-byte units allow.
+ * and in what order, each with a TTL of its own. They are as equal as eight-byte units allow, or cut where
+ * `fragment_at=24,sni` says.
  */
 #include "scn.h"
 
@@ -32,11 +33,35 @@ static bool list(const char *v, uint64_t max, uint8_t *to, unsigned int *n)
 	return false;
 }
 
+/* "24,sni": ascending multiples of 8; where the name lies is seen when it is cut. */
+static bool places(struct scn_fragments *f, const char *v)
+{
+	for (f->nat = 0; f->nat + 1 < SCN_FRAGMENTS; v++) {
+		char *end;
+		unsigned long long x = strtoull(v, &end, 10);
+
+		if (strncmp(v, "sni", 3) == 0)
+			end += 3;
+		else if (end == v || x == 0 || x > 65528 || x % 8 != 0)
+			return false;
+		f->at[f->nat++] = (uint16_t)x;
+		f->count = f->nat + 1;
+		v = end;
+		if (*v == '\0')
+			return true;
+		if (*v != ',')
+			return false;
+	}
+	return false;
+}
+
 int scn_fragment_option(struct scn_fragments *f, const char *word)
 {
 	const char *v;
 	uint64_t n;
 
+	if ((v = scn_after(word, "fragment_at=")) != NULL)
+		return f->count == 0 && places(f, v) ? 1 : -1;
 	if ((v = scn_after(word, "fragments=")) != NULL) {
 		/* Once: what else is said of fragments was held against this number. */
 		if (f->count != 0 || !scn_u64(v, SCN_FRAGMENTS, &n) || n < 2)
@@ -93,13 +118,31 @@ static size_t put_header(
 	return 48;
 }
 
-static void send_one(struct scn *s, const struct scn_packet *whole, const uint8_t *ip, size_t len,
-	const struct scn_fragments *f, unsigned int nth)
+/* Where each fragment ends; false: nothing is left of one. */
+static bool ends(const struct scn_fragments *f, size_t len, size_t name_at, size_t end[SCN_FRAGMENTS])
+{
+	size_t from = 0;
+
+	for (unsigned int i = 0; i < f->count; i++) {
+		if (i + 1 == f->count)
+			end[i] = len;
+		else if (f->nat == 0)
+			end[i] = (len + 7) / 8 * (i + 1) / f->count * 8;
+		else
+			end[i] = f->at[i] != SCN_AT_NAME ? f->at[i] : name_at / 8 * 8;
+		if (end[i] <= from || end[i] > len)
+			return false;
+		from = end[i];
+	}
+	return true;
+}
+
+static void send_one(struct scn *s, const struct scn_packet *whole, const uint8_t *ip,
+	const size_t end[SCN_FRAGMENTS], const struct scn_fragments *f, unsigned int nth)
 {
 	const struct scn_flow *flow = &s->flows[whole->flow];
-	size_t units = (len + 7) / 8, from = units * nth / f->count * 8, header, link;
+	size_t from = nth > 0 ? end[nth - 1] : 0, to = end[nth], header, link;
 	bool last = nth + 1 == f->count;
-	size_t to = last ? len : units * (nth + 1) / f->count * 8;
 	unsigned int id = f->has_id ? f->id : (unsigned int)flow->ip_id[whole->side];
 	struct scn_packet *p = scn_grow((void **)&s->packets, &s->npackets, sizeof(*s->packets));
 
@@ -116,18 +159,21 @@ static void send_one(struct scn *s, const struct scn_packet *whole, const uint8_
 		p->len = SCN_ETHERNET_MIN;
 }
 
-const char *scn_fragment(struct scn *s, const struct scn_fragments *f)
+const char *scn_fragment(struct scn *s, const struct scn_fragments *f, size_t name_at)
 {
 	struct scn_packet whole = s->packets[--s->npackets];
 	struct scn_flow *flow = &s->flows[whole.flow];
+	size_t end[SCN_FRAGMENTS];
 	uint8_t ignored[64];
 	const uint8_t *ip = whole.frame + scn_link_header(&s->link, whole.side, flow->version, 0, ignored);
 	size_t len = flow->version == 4 ? (size_t)(ip[2] << 8 | ip[3]) - 20 : (size_t)(ip[4] << 8 | ip[5]);
 
-	if ((len + 7) / 8 < f->count)
+	if (f->nat == 0 && (len + 7) / 8 < f->count)
 		return "the packet is too short for so many fragments of 8 bytes at least";
+	if (!ends(f, len, name_at, end))
+		return "fragment_at= does not cut what is left";
 	for (unsigned int i = 0; i < (f->nsend != 0 ? f->nsend : f->count); i++)
-		send_one(s, &whole, ip, len, f, f->nsend != 0 ? f->send[i] - 1u : i);
+		send_one(s, &whole, ip, end, f, f->nsend != 0 ? f->send[i] - 1u : i);
 	flow->ip_id[whole.side]++;
 	return NULL;
 }

@@ -95,8 +95,9 @@ static void print_trace(const struct run *r)
 	}
 }
 
-/* How many expectations do not hold; each is told when v is given. */
-static unsigned int count_failures(const struct run *r, struct verdicts *v)
+/* How many expectations of a `with` (0: of the scenario as it is set) do not hold; each is told when v is
+ * given. */
+static unsigned int count_failures(const struct run *r, unsigned int with, struct verdicts *v)
 {
 	unsigned int failures = 0;
 	char why[1000];
@@ -105,12 +106,14 @@ static unsigned int count_failures(const struct run *r, struct verdicts *v)
 	for (unsigned int i = 0; i < r->scn->nexpects; i++) {
 		const struct scn_expect *x = &r->scn->expects[i];
 
-		if (check_expect(r, x, why, sizeof(why)))
+		if (x->with != with || check_expect(r, x, why, sizeof(why)))
 			continue;
 		failures++;
 		if (v != NULL)
 			failure(v, x->line, "", why);
 	}
+	if (with != 0)
+		return failures;
 	check_injections(r, why, sizeof(why), &line);
 	if (why[0] != '\0' && v != NULL)
 		failure(v, line, "", why);
@@ -169,12 +172,45 @@ static void run_null(struct verdicts *v, const struct run_plan *plan)
 			failure(v, 1, "null",
 				"expected no verdict and every flow passed, got another record");
 	}
-	if (v->s->control && count_failures(&r, NULL) != 0)
+	if (v->s->control && count_failures(&r, 0, NULL) != 0)
 		failure(v, 1, "null", "a control expects what does not hold on null");
-	if (!v->s->control && count_failures(&r, NULL) == 0)
+	if (!v->s->control && count_failures(&r, 0, NULL) == 0)
 		failure(v, 1, "",
 			"a test that cannot fail: every expectation holds on null too (say `control` if that "
 			"is meant)");
+	run_free(&r);
+}
+
+/* The same packets, one thing set otherwise; and what is expected then must not hold without it. */
+static void run_with(
+	struct verdicts *v, const struct run *first, unsigned int with, const struct run_plan *plan)
+{
+	const struct scn *s = v->s;
+	const char *set[SCN_SETS + 2] = {NULL}, *what = s->with[with - 1].set;
+	const struct kd_boxes *boxes;
+	unsigned int n = 0;
+	struct run r;
+
+	while (s->set[n] != NULL) {
+		set[n] = s->set[n];
+		n++;
+	}
+	set[n] = what;
+	boxes = load_boxes(v->u, s->policies, s->profile, set);
+	if (boxes == NULL || !run_scenario(&r, s, boxes, plan)) {
+		failure(v, s->with[with - 1].line, what, "the profile cannot be loaded");
+		return;
+	}
+	if (v->u->verbose) {
+		printf("# with %s\n", what);
+		print_trace(&r);
+	}
+	if (r.broken[0] != '\0')
+		failure(v, s->with[with - 1].line, what, r.broken);
+	count_failures(&r, with, v);
+	if (count_failures(first, with, NULL) == 0)
+		failure(v, s->with[with - 1].line, what,
+			"a test that cannot fail: what is expected with it holds without it too");
 	run_free(&r);
 }
 
@@ -198,8 +234,10 @@ static void run_one(struct runner *u, struct verdicts *v)
 		print_trace(&r);
 	if (r.broken[0] != '\0')
 		failure(v, 1, "", r.broken);
-	count_failures(&r, v);
+	count_failures(&r, 0, v);
 	run_again(v, &r, boxes);
+	for (unsigned int with = 1; u->profile == NULL && with <= s->nwith; with++)
+		run_with(v, &r, with, &as_written);
 	if (u->profile == NULL)
 		run_null(v, &as_written);
 	run_free(&r);

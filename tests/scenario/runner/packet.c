@@ -166,8 +166,14 @@ static size_t put_tcp(struct scn_flow *f, const struct scn_send *d, struct scn_p
 
 	number_tcp(f, d, p);
 	f->tsval[side] = (uint32_t)(p->time_ns / 1000000) + (side == KD_INSIDE ? 0x01000000u : 0x7f000000u);
-	header = 20 + put_tcp_options(t + 20, (p->flags & KD_TCP_SYN) != 0, !f->no_timestamps, f->tsval[side],
+	header = 20 + put_tcp_options(t + 20, (p->flags & KD_TCP_SYN) != 0, !f->no_timestamps,
+			      moved(o->tsval_sign, o->tsval, f->tsval[side]),
 			      (p->flags & KD_TCP_ACK) != 0 ? f->tsval[1 - side] : 0);
+	if (o->md5) { /* RFC 2385 §3: a digest that nobody asked for */
+		memcpy(t + header, "\x01\x01\x13\x12", 4);
+		memset(t + header + 4, 0xd5, 16);
+		header += 20;
+	}
 	put32(t + 4, p->seq);
 	put32(t + 8, p->ack);
 	t[12] = (uint8_t)(header / 4 << 4);
@@ -224,7 +230,10 @@ static size_t put_ip(
 	}
 	ip[0] = 0x45;
 	put16(ip + 2, (unsigned int)(20 + len));
-	put16(ip + 4, (side == KD_INSIDE ? 0x2000u : 0x6000u) + f->ip_id[side]++);
+	if (d->options->fragments.has_id)
+		put16(ip + 4, d->options->fragments.id);
+	else
+		put16(ip + 4, (side == KD_INSIDE ? 0x2000u : 0x6000u) + f->ip_id[side]++);
 	put16(ip + 6, 0x4000); /* don't fragment, as path MTU discovery wants */
 	ip[8] = p->ttl;
 	ip[9] = f->proto;
@@ -246,16 +255,36 @@ static uint16_t transport_sum(const struct scn_flow *f, const uint8_t *t, size_t
 	return v == 0 && f->proto == KD_PROTO_UDP ? 0xffff : v;
 }
 
+/* What an author asks for and no packet of this flow can have. */
+static const char *impossible(const struct scn_flow *f, const struct scn_send *d)
+{
+	const struct scn_options *o = d->options;
+	uint8_t flags = o->flags != SCN_ANY ? (uint8_t)o->flags : d->flags;
+
+	if (!f->used && d->side != f->opens)
+		return "the flow's declaration says that the other side opens it";
+	if ((o->md5 || o->tsval_sign != 0) && f->proto != KD_PROTO_TCP)
+		return "md5 and tsval= are options of TCP";
+	if (o->tsval_sign != 0 && f->no_timestamps)
+		return "tsval= in a flow without timestamps";
+	if (o->md5 && (flags & KD_TCP_SYN) != 0 && !f->no_timestamps)
+		return "a SYN with timestamps has no room for md5; say no-timestamps";
+	if (o->fragments.has_id && f->version == 6 && o->fragments.count == 0)
+		return "a whole IPv6 packet has no identification";
+	return NULL;
+}
+
 const char *scn_send(struct scn *s, const struct scn_send *d)
 {
 	struct scn_flow *f = &s->flows[d->flow];
 	const struct scn_options *o = d->options;
 	struct scn_packet *p;
 	uint8_t transport[FRAME_MAX] = {0};
+	const char *why = impossible(f, d);
 	size_t len, sum_at = 0, link, ip;
 
-	if (!f->used && d->side != f->opens)
-		return "the flow's declaration says that the other side opens it";
+	if (why != NULL)
+		return why;
 	f->used = true;
 	p = scn_grow((void **)&s->packets, &s->npackets, sizeof(*s->packets));
 	p->time_ns = d->time_ns;
@@ -275,5 +304,7 @@ const char *scn_send(struct scn *s, const struct scn_send *d)
 	p->len = (uint32_t)(link + ip + len);
 	if (s->link.kind == KD_LINK_ETHERNET && p->len < SCN_ETHERNET_MIN)
 		p->len = SCN_ETHERNET_MIN; /* the zeros behind it are padding */
-	return o->fragments.count != 0 ? scn_fragment(s, &o->fragments) : NULL;
+	if (o->fragments.count == 0)
+		return NULL;
+	return scn_fragment(s, &o->fragments, d->name_at != 0 ? len - d->len + d->name_at : 0);
 }

@@ -189,6 +189,22 @@ static bool parse_set(struct scn_parser *p)
 	return true;
 }
 
+/* with PATH=VALUE: what is expected from here on is expected of the same packets on a box set so. */
+static bool parse_with(struct scn_parser *p)
+{
+	struct scn *s = p->s;
+	const char *word = scn_word(p->w);
+
+	if (word == NULL || strchr(word, '=') == NULL || s->nwith == SCN_SETS)
+		return scn_fail(p->e, p->w->line,
+			"with PATH=VALUE, at most %d times; quote a value with spaces", SCN_SETS);
+	if (word[0] == '"')
+		word = scn_text(s, word + 1, strlen(word) - 2);
+	s->with[s->nwith].set = word;
+	s->with[s->nwith++].line = p->w->line;
+	return true;
+}
+
 static bool parse_name(struct scn_parser *p, char *to, size_t room, int *line)
 {
 	const char *word = scn_word(p->w);
@@ -225,6 +241,11 @@ static bool parse_line(struct scn_parser *p)
 		return parse_flow(p);
 	if (strcmp(word, "expect") == 0)
 		return scn_parse_expect(s, p->w, -1, p->e);
+	if (strcmp(word, "with") == 0)
+		return parse_with(p);
+	if (s->nwith != 0)
+		return scn_fail(
+			p->e, p->w->line, "behind `with` stands what is expected, and another `with`");
 	return scn_parse_step(p, word);
 }
 

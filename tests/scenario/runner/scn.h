@@ -20,7 +20,7 @@
 
 #define SCN_NAME 64
 #define SCN_TAGS 4
-#define SCN_CUTS 16
+#define SCN_CUTS 64
 #define SCN_SETS 8
 #define SCN_FRAGMENTS 64
 #define SCN_ETHERNET_MIN 60 /* without the frame check sequence */
@@ -47,6 +47,8 @@ struct scn_built {
 	unsigned int ncuts;
 	unsigned int order[SCN_CUTS]; /* of sending, 0-based */
 	uint64_t gap_ns;	      /* between two segments */
+	struct scn_payload overlap;   /* stands before the first segment, over what was sent before it */
+	size_t urgent;		      /* end of the urgent byte in the payload, 0 = none */
 	bool ping, again;
 };
 
@@ -79,19 +81,25 @@ struct scn_flow {
 
 #define SCN_ANY (-1)
 
+#define SCN_AT_NAME 0 /* a place to cut at: the middle of the name */
+
 /* A packet as IP fragments; count 0 = whole. Fragments are numbered from 1. */
 struct scn_fragments {
 	unsigned int count, nsend, nttl; /* nsend 0: all in order; nttl 0: all have the packet's */
 	uint8_t send[SCN_FRAGMENTS], ttl[SCN_FRAGMENTS];
-	bool has_id;
+	unsigned int nat; /* 0: in equal parts; else count - 1 */
+	uint16_t at[SCN_FRAGMENTS];
+	bool has_id; /* of the packet too, when it is whole */
 	uint16_t id;
 };
 
 /* What an author may override; SCN_ANY or false: as tracked. */
 struct scn_options {
 	int flags, ttl, urg;
-	char seq_sign, ack_sign; /* 0 = as tracked, '=' = absolute, '+' or '-' = off the tracked one */
-	uint32_t seq, ack;
+	/* 0 = as tracked, '=' = absolute, '+' or '-' = off the tracked one */
+	char seq_sign, ack_sign, tsval_sign;
+	uint32_t seq, ack, tsval;
+	bool md5;
 	bool bad_sum, bad_sum_seen; /* wrong bytes; and the driver says so */
 	struct scn_fragments fragments;
 };
@@ -146,6 +154,7 @@ struct scn_expect {
 	unsigned int
 		which; /* FINAL: packet of the step from 1, 0 = each; FLOW: record from 1, 0 = the only one */
 	int fate, side, flags, outcome, opened, box;
+	unsigned int with; /* 0 = as the scenario is set, else the number of its `with` */
 	struct scn_value seq, ack, ttl, len;
 	char reason[SCN_NAME], rule[SCN_NAME], armed[SCN_NAME], end[SCN_NAME];
 	char key[SCN_NAME], value[256]; /* APP: protocol and field=text; COUNTER: its name */
@@ -159,6 +168,11 @@ struct scn {
 	const char *file;
 	char profile[128], policies[128], case_id[SCN_NAME]; /* policies: folder, "" = the runner's */
 	const char *set[SCN_SETS + 1];
+	struct {
+		const char *set;
+		int line;
+	} with[SCN_SETS]; /* the same packets once more, that set over all else */
+	unsigned int nwith;
 	int profile_line, policies_line, case_line;
 	bool control; /* says of itself that nothing happens in it */
 	uint64_t seed;
@@ -237,14 +251,16 @@ struct scn_send {
 	bool ping;
 	const uint8_t *payload;
 	size_t len;
+	size_t name_at;		/* in it: the middle of the name; 0 = none */
 	const uint32_t *at_seq; /* a segment out of order or again: its place; the flow does not move */
 	const struct scn_options *options;
 };
 const char *scn_send(struct scn *s, const struct scn_send *send);
 /* fragment.c: an option of a step. 1 = one of these, 0 = none, -1 = a wrong one. */
 int scn_fragment_option(struct scn_fragments *f, const char *word);
-/* Cuts the packet added last; its fragments take its place. */
-const char *scn_fragment(struct scn *s, const struct scn_fragments *f);
+/* Cuts the packet added last; its fragments take its place. name_at: the middle of the name in the packet's
+ * IP payload, 0 = none. */
+const char *scn_fragment(struct scn *s, const struct scn_fragments *f, size_t name_at);
 /* The link header of a direction; returns its length. ip_len goes into lengths. At most 64 bytes. */
 size_t scn_link_header(
 	const struct scn_link *l, unsigned int from, unsigned int version, size_t ip_len, uint8_t *out);

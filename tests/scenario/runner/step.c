@@ -48,6 +48,12 @@ static int parse_option(struct scn_options *o, const char *word)
 		return read_number(v, &o->seq_sign, &o->seq) ? 1 : -1;
 	if ((v = scn_after(word, "ack=")) != NULL)
 		return read_number(v, &o->ack_sign, &o->ack) ? 1 : -1;
+	if ((v = scn_after(word, "tsval=")) != NULL)
+		return read_number(v, &o->tsval_sign, &o->tsval) ? 1 : -1;
+	if (strcmp(word, "md5") == 0) {
+		o->md5 = true;
+		return 1;
+	}
 	if ((v = scn_after(word, "ttl=")) != NULL) {
 		if (!scn_u64(v, 255, &n))
 			return -1;
@@ -90,6 +96,29 @@ struct said {
 	bool payload;
 };
 
+/* Bytes [from, to) of what was built, with the overlap before them if they are the first. */
+static const uint8_t *bytes_of(struct scn *s, const struct scn_built *b, size_t from, size_t to)
+{
+	uint8_t *joined;
+
+	if (b->payload.len == 0)
+		return NULL;
+	if (from != 0 || b->overlap.len == 0)
+		return b->payload.bytes + from;
+	joined = scn_alloc(s, b->overlap.len + to);
+	memcpy(joined, b->overlap.bytes, b->overlap.len);
+	memcpy(joined + b->overlap.len, b->payload.bytes, to);
+	return joined;
+}
+
+/* The middle of the name if it lies in [from, to), as an offset from there. */
+static size_t name_in(const struct scn_payload *p, size_t from, size_t to)
+{
+	size_t at = p->name_off + p->name_len / 2;
+
+	return p->name_len != 0 && at > from && at < to ? at - from : 0;
+}
+
 /* A segment of a step; the flow's own numbers move when all of them are out. */
 static bool send_segments(struct scn_parser *p, int flow, int side, struct said *a)
 {
@@ -101,20 +130,26 @@ static bool send_segments(struct scn_parser *p, int flow, int side, struct said 
 
 	for (unsigned int i = 0; i < b->ncuts; i++) {
 		unsigned int nth = b->order[i];
-		size_t from = nth != 0 ? b->cut[nth - 1] : 0;
-		uint32_t seq = base + (uint32_t)from;
+		size_t from = nth != 0 ? b->cut[nth - 1] : 0, to = b->cut[nth];
+		size_t before = nth == 0 ? b->overlap.len : 0, name = name_in(&b->payload, from, to);
+		uint32_t seq = base + (uint32_t)(from - before);
+		struct scn_options options = a->options;
 		struct scn_send send = {.flow = flow,
 			.step = (int)s->nsteps - 1,
 			.side = side,
 			.time_ns = s->now_ns,
 			.flags = a->flags,
 			.ping = b->ping,
-			.payload = b->payload.len != 0 ? b->payload.bytes + from : NULL,
-			.len = b->cut[nth] - from,
+			.payload = bytes_of(s, b, from, to),
+			.len = before + to - from,
+			.name_at = name != 0 ? before + name : 0,
 			.at_seq = one ? NULL : &seq,
-			.options = &a->options};
-		const char *why = scn_send(s, &send);
+			.options = &options};
+		const char *why;
 
+		if (b->urgent > from && b->urgent <= to && options.urg == SCN_ANY)
+			options.urg = (int)(before + b->urgent - from);
+		why = scn_send(s, &send);
 		if (why != NULL)
 			return scn_fail(p->e, p->w->line, "%s", why);
 		if (i + 1 < b->ncuts)
