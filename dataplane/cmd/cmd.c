@@ -266,21 +266,37 @@ static const char *cache_folder(char *buf, size_t room)
 	return n > 0 && (size_t)n < room ? buf : NULL;
 }
 
-int kd_cmd_boxes(struct kd_boxes *ret, const struct kd_args *args)
+static int load(
+	struct kd_boxes *ret, const struct kd_args *args, const char *const *set, struct kd_diags *diags)
 {
 	char cache[4096];
 	struct kd_policy_request request = {.profile = args->profile,
 		.dir = args->policies,
-		.set = args->set,
+		.set = set,
 		.seed = args->seed,
 		.real = args->command->real_traffic,
 		.cache = cache_folder(cache, sizeof(cache))};
+
+	return kd_boxes_load(ret, &request, diags);
+}
+
+int kd_cmd_boxes_set(struct kd_boxes *ret, const struct kd_args *args, const char *const *set)
+{
+	struct kd_diags diags = {0};
+	int err = load(ret, args, set, &diags);
+
+	kd_diags_free(&diags);
+	return err;
+}
+
+int kd_cmd_boxes(struct kd_boxes *ret, const struct kd_args *args)
+{
 	struct kd_diags diags = {0};
 	int err;
 
 	if (args->profile == NULL)
 		return kd_usage_error(args, "no profile: give one with -p (see 'kordon list profiles')");
-	err = kd_boxes_load(ret, &request, &diags);
+	err = load(ret, args, args->set, &diags);
 	if (diags.errors != 0 || (diags.warnings != 0 && !args->quiet))
 		kd_diags_print(&diags, stderr);
 	kd_diags_free(&diags);

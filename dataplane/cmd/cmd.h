@@ -85,7 +85,9 @@ int kd_usage_error(const struct kd_args *args, const char *format, ...) __attrib
 /* Loads all boxes of args->profile (it must be given, else a usage error), prints every diagnostic; 0 or an
  * exit code. */
 int kd_cmd_boxes(struct kd_boxes *ret, const struct kd_args *args);
-/* For verbs that run one box: the same, and a path of several is refused. */
+/* The same profile once more, every box under these settings, without a word. -EINVAL or -ENOMEM. */
+int kd_cmd_boxes_set(struct kd_boxes *ret, const struct kd_args *args, const char *const *set);
+/* For verbs that run one box: as kd_cmd_boxes, and a path of several is refused. */
 int kd_cmd_policy(struct kd_policy **ret, const struct kd_args *args);
 
 #endif

@@ -326,6 +326,11 @@ static int list_knobs(struct list *l)
 	return with_view(l, kd_list_knobs);
 }
 
+static int list_attested(struct list *l)
+{
+	return with_view(l, kd_list_attested);
+}
+
 static int list_tags(struct list *l)
 {
 	return with_view(l, kd_list_tags);
@@ -355,6 +360,7 @@ static const struct what {
 	{"rules", true, true, list_rules},
 	{"settings", true, true, list_settings},
 	{"knobs", true, true, list_knobs},
+	{"attested", true, false, list_attested},
 	{"samples", false, true, NULL},
 	{"claims", true, true, list_claims},
 	{"sources", true, true, list_sources},
@@ -365,10 +371,12 @@ static const struct what {
 	{"reasons", false, false, list_reasons},
 };
 
-#define WORDS "profiles|rules|settings|knobs|samples|claims|sources|tags|places|protocols|mechanisms|reasons"
-#define WORDS_SPELT                                                                                          \
-	"profiles, rules, settings, knobs, samples, claims, sources, tags, places, protocols, mechanisms, "  \
+#define WORDS                                                                                                \
+	"profiles|rules|settings|knobs|attested|samples|claims|sources|tags|places|protocols|mechanisms|"    \
 	"reasons"
+#define WORDS_SPELT                                                                                          \
+	"profiles, rules, settings, knobs, attested, samples, claims, sources, tags, places, protocols, "    \
+	"mechanisms, reasons"
 
 int kd_list_open(struct kd_book **ret, struct kd_query *query, const struct kd_args *args,
 	const char *profile, uint64_t seed, struct kd_diags *diags)

@@ -26,6 +26,8 @@ int kd_list_open(struct kd_book **ret, struct kd_query *query, const struct kd_a
 int kd_list_rules(const struct kd_list_view *v);
 /* Of a query the entries in force; else the table of knobs. */
 int kd_list_knobs(const struct kd_list_view *v);
+/* Every value that the rulebook gives a knob on any day, defaults first. */
+int kd_list_attested(const struct kd_list_view *v);
 int kd_list_tags(const struct kd_list_view *v);
 int kd_list_places(const struct kd_list_view *v);
 int kd_list_claims(const struct kd_list_view *v);

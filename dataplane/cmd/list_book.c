@@ -117,6 +117,52 @@ int kd_list_knobs(const struct kd_list_view *v)
 	return rc;
 }
 
+static const char *when_text(const struct kd_list_view *v, const struct kd_scope *scope)
+{
+	if (scope->since_text == NULL && scope->until_text == NULL)
+		return "";
+	return kd_arena_printf(v->arena, "%s .. %s", scope->since_text != NULL ? scope->since_text : "",
+		scope->until_text != NULL ? scope->until_text : "");
+}
+
+/* One entry, whenever and wherever it holds: its limits in one cell. */
+static int attested_row(const struct kd_list_view *v, struct kd_table *t, const struct kd_book_knob *k)
+{
+	const char *to = kd_words_to(v->arena, k->to), *of = kd_words_protocols(v->arena, k->protocols);
+	const char *where = kd_words_where(v->arena, v->book, &k->scope), *when = when_text(v, &k->scope);
+	const char *values = k->values[0];
+
+	for (unsigned int i = 1; i < k->nvalues && values != NULL; i++)
+		values = kd_arena_printf(v->arena, "%s|%s", values, k->values[i]);
+	if (to == NULL || of == NULL || where == NULL || when == NULL || values == NULL)
+		return -ENOMEM;
+	where = kd_arena_printf(v->arena, "%s%s%s%s%s", where, where[0] != '\0' && to[0] != '\0' ? "; " : "",
+		to[0] != '\0' ? "to " : "", to, of[0] != '\0' ? "; for " : "");
+	if (where != NULL && of[0] != '\0')
+		where = kd_arena_printf(v->arena, "%s%s", where, of);
+	return kd_table_row(t, (const char *[KD_TABLE_COLUMNS]){k->name, values, when, where, k->share.text,
+				       k->flap.text, evidence_text(v, &k->evidence)});
+}
+
+int kd_list_attested(const struct kd_list_view *v)
+{
+	struct kd_table t = {.arena = v->arena,
+		.heads = {"knob", "value", "days", "where", "share", "flap", "evidence"},
+		.columns = 7};
+	int rc = 0;
+
+	for (unsigned int knob = 0; knob < KD_KNOB_COUNT && rc == 0; knob++) {
+		const struct kd_knob_row *row = &kd_knob_rows[knob];
+
+		rc = kd_table_row(&t, (const char *[KD_TABLE_COLUMNS]){row->name, row->deflt, "",
+					      "where no entry says otherwise", NULL, NULL, row->claim});
+		for (unsigned int i = 0; i < v->book->nknobs && rc == 0; i++)
+			if (strcmp(v->book->knobs[i].name, row->name) == 0)
+				rc = attested_row(v, &t, &v->book->knobs[i]);
+	}
+	return print(v, &t, rc);
+}
+
 static const char *prefixes_text(const struct kd_list_view *v, const struct kd_book_tag *tag)
 {
 	struct kd_address_term shown = {
@@ -144,14 +190,6 @@ int kd_list_tags(const struct kd_list_view *v)
 					      evidence_text(v, &tag->evidence), tag->title});
 	}
 	return print(v, &t, rc);
-}
-
-static const char *when_text(const struct kd_list_view *v, const struct kd_scope *scope)
-{
-	if (scope->since_text == NULL && scope->until_text == NULL)
-		return "";
-	return kd_arena_printf(v->arena, "%s .. %s", scope->since_text != NULL ? scope->since_text : "",
-		scope->until_text != NULL ? scope->until_text : "");
 }
 
 static int place_rows(const struct kd_list_view *v, struct kd_table *t, const char *kind,

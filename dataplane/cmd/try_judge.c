@@ -179,7 +179,7 @@ int kd_try_look(const struct kd_try *t, const struct kd_try_box *box, const char
 		.seed = seed,
 		.input = capture,
 		.events = replayed,
-		.checksums = KD_CHECKSUMS_TRUST,
+		.checksums = KD_CHECKSUMS_AUTO,
 		.burst = KD_OFFLINE_BURST_DEFAULT,
 		.sink = &sink};
 	int rc = 0;

@@ -94,16 +94,17 @@ static void no_memory(struct run *r)
  */
 static int recognise_ingress(struct run *r)
 {
+	const struct kd_policy *policy = r->o->recorded != NULL ? r->o->recorded : r->o->policy;
 	const char *nets = NULL;
 	char why[128];
 
 	if (r->nboxes == 1)
-		nets = kd_ingress_lab(kd_capture_writer(r->capture), r->o->policy, r->o->seed);
+		nets = kd_ingress_lab(kd_capture_writer(r->capture), policy, r->o->seed);
 	r->closed_loop = nets != NULL;
 	return nets != NULL ? kd_lab_nets(&r->guard, nets, why, sizeof(why)) : 0;
 }
 
-static int link_of(uint32_t dlt)
+int kd_offline_link(uint32_t dlt)
 {
 	switch (dlt) {
 	case 1:
@@ -315,7 +316,7 @@ static uint8_t look_at_sums(struct run *r, const uint8_t *data, const struct kd_
 /* One packet of the capture into the burst. */
 static void take(struct run *r, const struct kd_captured *c)
 {
-	int link = link_of(c->dlt);
+	int link = kd_offline_link(c->dlt);
 	uint64_t time_ns = c->time_ns;
 	struct kd_view view;
 	struct slot *s;
@@ -367,6 +368,21 @@ static void take(struct run *r, const struct kd_captured *c)
 		burst(r);
 }
 
+static void take_reshaped(struct run *r, const struct kd_captured *c, uint64_t number)
+{
+	struct kd_captured pieces[KD_OFFLINE_PIECES];
+	int link = kd_offline_link(c->dlt);
+	unsigned int n;
+
+	if (r->o->reshape == NULL || link < 0) {
+		take(r, c);
+		return;
+	}
+	n = r->o->reshape(r->o->reshape_user, c, number, (unsigned int)link, pieces);
+	for (unsigned int i = 0; i < n && i < KD_OFFLINE_PIECES && !failed(r); i++)
+		take(r, &pieces[i]);
+}
+
 static const char *input_name(const struct run *r)
 {
 	return strcmp(r->o->input, "-") == 0 ? "standard input" : r->o->input;
@@ -376,10 +392,11 @@ static void read_all(struct run *r)
 {
 	struct kd_capture_error err = {0};
 	struct kd_captured c;
+	uint64_t number = 0;
 	int rc = 0;
 
 	while (!failed(r) && (rc = kd_capture_next(r->capture, &c, &err)) > 0)
-		take(r, &c);
+		take_reshaped(r, &c, ++number);
 	burst(r);
 	if (r->given > 0) {
 		/* a live run goes on after its last packet, and so do the flows' idle times */
@@ -532,6 +549,16 @@ static void close_all(struct run *r)
 	free(r->pkts);
 }
 
+/* Whether some flow of this box is one whose wrong checksums it sees. */
+static bool asks_for_sums(const struct kd_policy *p)
+{
+	for (uint32_t i = 0; i < p->nknobs; i++)
+		if (p->knobs[i].index == KD_KNOB_FAKE_CHECKSUM &&
+			p->knobs[i].value_index != KD_FAKE_IS_BELIEVED)
+			return true;
+	return false;
+}
+
 enum kd_offline_end kd_offline_run(const struct kd_offline *o, struct kd_offline_result *ret)
 {
 	struct run r = {.o = o,
@@ -540,10 +567,8 @@ enum kd_offline_end kd_offline_run(const struct kd_offline *o, struct kd_offline
 		.nboxes = o->boxes != NULL ? o->boxes->n : 1};
 
 	*ret = (struct kd_offline_result){.inside = "none", .verified = o->checksums == KD_CHECKSUMS_VERIFY};
-	for (uint32_t i = 0; i < o->policy->nknobs; i++)
-		ret->sums_matter =
-			ret->sums_matter || (o->policy->knobs[i].index == KD_KNOB_FAKE_CHECKSUM &&
-						    o->policy->knobs[i].value_index != KD_FAKE_IS_BELIEVED);
+	for (unsigned int i = 0; i < r.nboxes; i++)
+		ret->sums_matter |= asks_for_sums(kd_boxes_policy(o->boxes, o->policy, i));
 	open_inputs(&r);
 	if (!failed(&r))
 		allocate(&r);

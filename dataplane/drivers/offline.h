@@ -25,6 +25,7 @@ enum kd_checksums { KD_CHECKSUMS_AUTO, KD_CHECKSUMS_TRUST, KD_CHECKSUMS_VERIFY }
 
 #define KD_OFFLINE_BURST_DEFAULT 32
 #define KD_OFFLINE_BURST_MAX KD_BURST_MAX
+#define KD_OFFLINE_PIECES 64
 
 /* Somebody who listens; either call may be NULL. Actions come in the engine's order with the packet's
  * bytes as they entered (NULL for an injected packet); events come in theirs, later. Of several boxes every
@@ -38,6 +39,9 @@ struct kd_offline_sink {
 struct kd_offline {
 	const struct kd_policy *policy; /* of the only box, or of the first */
 	const struct kd_boxes *boxes;	/* when there are several: all; else NULL */
+	/* What a capture of kordon's own was recorded under, if that is another: the lab its guard knew
+	 * counts all the same. NULL = policy. */
+	const struct kd_policy *recorded;
 	uint64_t seed;
 	const char *input;	 /* path, "-" = standard input */
 	const char *output;	 /* annotated pcapng, or NULL */
@@ -48,6 +52,11 @@ struct kd_offline {
 	unsigned int ticks; /* test aid: advances between two bursts, none of which may change a byte */
 	bool keep;	    /* the pcapng also holds dropped packets and the originals of rewritten ones */
 	const struct kd_offline_sink *sink; /* or NULL */
+	/* What goes in instead of packet `number` of the capture, at most KD_OFFLINE_PIECES packets good
+	 * until the next call; returns how many. NULL = the packet itself. */
+	unsigned int (*reshape)(void *user, const struct kd_captured *c, uint64_t number, unsigned int link,
+		struct kd_captured *out);
+	void *reshape_user;
 };
 
 /* How a run ended, numbered like the commands' exit codes. */
@@ -73,7 +82,7 @@ struct kd_offline_result {
 	uint64_t clamped;		    /* went back in time */
 	uint64_t unfinished, wrong, super;  /* checksums and frames, see checksum.h */
 	bool verified;			    /* --checksums verify */
-	bool sums_matter; /* fake.checksum is not `believe` for every flow */
+	bool sums_matter;		    /* fake.checksum is not `believe` for every flow */
 	uint64_t untracked;
 	/* Packets of interfaces whose link type we cannot read: numbered, never given to the engine. */
 	uint64_t skipped;
@@ -84,6 +93,9 @@ struct kd_offline_result {
 	} skipped_by[KD_OFFLINE_SKIPPED_MAX];
 	unsigned int nskipped_by;
 };
+
+/* The enum kd_link of a LINKTYPE_ number; -ENOTSUP. */
+int kd_offline_link(uint32_t dlt);
 
 /* Always fills *ret; returns ret->end. */
 enum kd_offline_end kd_offline_run(const struct kd_offline *o, struct kd_offline_result *ret);

@@ -128,10 +128,10 @@ struct kd_counters {
 	uint64_t events_lost;
 	uint64_t
 		knob_sets_full; /* flows that got every knob's default, for there was no room for their set */
-	uint64_t traces_full; /* packets of flows that there was no trace for: fakes told by one are believed
-			       */
-	uint64_t counts_full; /* packets that a `count` found no room for: it was false for them */
-	uint64_t gathers_full;	/* times that a segment found no room to be put together with others */
+	uint64_t traces_full;  /* packets of flows that there was no trace for: fakes told by one are believed
+				*/
+	uint64_t counts_full;  /* packets that a `count` found no room for: it was false for them */
+	uint64_t gathers_full; /* times that a segment found no room to be put together with others */
 };
 
 /* -EINVAL: a size of 0 or over the limits; -ENOMEM. On failure *ret is untouched. */

@@ -102,19 +102,19 @@ struct kd_step {
 	uint16_t rule;	 /* what decide found */
 	uint16_t reason; /* why it goes where it goes */
 	uint8_t fate;
-	uint8_t app_index; /* KD_APP_NONE = not recognised in this packet */
-	bool gathers;	   /* this side's segments are put together */
-	bool hidden;	   /* not believed: only rules with a `fake` term are shown it */
-	bool again;	   /* sent before, and not read again */
-	bool decoy;	   /* the first hello, where a longer or shorter name may follow */
-	uint16_t fakes;	   /* KD_FAKE_BIT of kinds that are not believed */
-	uint16_t punished; /* of these, those held against the flow */
-	uint32_t cut;	   /* bytes at the start of the payload that nobody takes */
-	bool wants_more;   /* some parser waits for more of the same bytes */
+	uint8_t app_index;	      /* KD_APP_NONE = not recognised in this packet */
+	bool gathers;		      /* this side's segments are put together */
+	bool hidden;		      /* not believed: only rules with a `fake` term are shown it */
+	bool again;		      /* sent before, and not read again */
+	bool decoy;		      /* the first hello, where a longer or shorter name may follow */
+	uint16_t fakes;		      /* KD_FAKE_BIT of kinds that are not believed */
+	uint16_t punished;	      /* of these, those held against the flow */
+	uint32_t cut;		      /* bytes at the start of the payload that nobody takes */
+	bool wants_more;	      /* some parser waits for more of the same bytes */
 	bool exact_case, dot_ignored; /* how its name compares; set when it is recognised */
-	uint8_t messages;	   /* read of this packet before the one at look */
-	uint32_t skipped;	   /* their bytes, no longer in look */
-	uint32_t seq;	   /* of the first payload byte; set when gathers is */
+	uint8_t messages;	      /* read of this packet before the one at look */
+	uint32_t skipped;	      /* their bytes, no longer in look */
+	uint32_t seq;		      /* of the first payload byte; set when gathers is */
 	uint32_t look_len, look_from, look_to; /* bytes at look; of them, those of this packet */
 	const uint8_t *look;		       /* what parsers see */
 	struct kd_app app;

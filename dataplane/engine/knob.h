@@ -36,7 +36,7 @@
 	X(NAMES_TRAILING_DOT, "names.trailing_dot", "exact|ignored", "exact", "X-THR-2021",                  \
 		"a name on the wire that ends with a dot")                                                   \
 	X(FLOW_CLEAN_HELLO, "flow.clean_hello", "clears|looks_on", "clears", "assumed",                      \
-		"a flow with a ClientHello that no rule takes") \
+		"a flow with a ClientHello that no rule takes")                                              \
 	X(FAKE_CHECKSUM, "fake.checksum", KD_FAKE_VALUES, "believe", "P-checksum-ttl-md5-ts-check",          \
 		"a TCP, UDP or IPv4 checksum is wrong")                                                      \
 	X(FAKE_TTL, "fake.ttl", KD_FAKE_VALUES, "believe", "P-checksum-ttl-md5-ts-check",                    \
@@ -63,7 +63,7 @@
 	X(TCP_RETRANSMIT, "tcp.retransmit", "read|skipped", "read", "assumed",                               \
 		"a segment that ends at or before what its side has sent already")                           \
 	X(FLOW_FIN_RST, "flow.fin_rst", "ignored|clears", "ignored", "X-THR-2021",                           \
-		"a FIN or RST, also on a flow that a rule has hold of") \
+		"a FIN or RST, also on a flow that a rule has hold of")                                      \
 	X(FLOW_NEW_SYN, "flow.new_syn", "keeps|clears", "keeps", "assumed",                                  \
 		"a SYN that begins another connection on a flow that a rule has hold of")                    \
 	X(FLOW_ICMP_ERRORS, "flow.icmp_errors", "pass|with_flow", "pass", "assumed",                         \

@@ -2,8 +2,8 @@
 /*
  * What every protocol parser owes, on any bytes: fields inside the payload, the room or its scratch, lists
  * that can be walked, fields only with a match, a named why, and answers that more bytes do not take back: a
- * match and a not-mine are final, so every start of something that matches is a need-more or the same match. A
- * match that says it is partial may be taken back.
+ * match and a not-mine are final, so every start of something that matches is a need-more or the same match.
+ * A match that says it is partial may be taken back.
  */
 #ifndef KD_PROTOCOL_CHECK_H
 #define KD_PROTOCOL_CHECK_H
@@ -49,8 +49,8 @@ static inline void check_field(const struct kd_app_field *f, unsigned int kind, 
 	}
 }
 
-/* Parses the first `len` bytes in an exact-size copy, as `how` says. *ret_name becomes the offset of field 0 in
- * them or in the room, or SIZE_MAX; *ret_partial whether more may follow. */
+/* Parses the first `len` bytes in an exact-size copy, as `how` says. *ret_name becomes the offset of field 0
+ * in them or in the room, or SIZE_MAX; *ret_partial whether more may follow. */
 static inline enum kd_parse check_parse(const struct kd_protocol *protocol, const struct kd_how *how,
 	const uint8_t *bytes, size_t len, size_t *ret_name, bool *ret_partial)
 {

@@ -153,7 +153,8 @@ static void test_settings_wrong(void **state)
 		"frag.lifetime, fake.ttl_slack, fake.near, fake.ahead\n"
 		"settings.[2].value: 'x' is not a duration | expected a number and one of ns, us, ms, s, "
 		"min, h, d\n"
-		"settings.[2].pending: pending on knob 'tls.certificates', which is not used here | take the line "
+		"settings.[2].pending: pending on knob 'tls.certificates', which is not used here | take the "
+		"line "
 		"out\n"
 		"settings.[3]: 'value' is missing\n");
 }

@@ -141,17 +141,39 @@ void cases_note(struct cases *c, const struct scn *s, bool ok)
 			s->profile);
 }
 
+/* UTF-8: bytes that begin a character. */
+static int wide(const char *text)
+{
+	int n = 0;
+
+	for (; *text != '\0'; text++)
+		n += (*text & 0xc0) != 0x80;
+	return n;
+}
+
+static const char *profiles_of(const struct one_case *one)
+{
+	return one->profiles[0] != '\0' ? one->profiles : one->column[1];
+}
+
 void cases_print(const struct cases *c)
 {
 	unsigned int ok = 0, failed = 0;
+	int profile = 7, expected = 8;
 
-	printf("%-5s %-24s %-7s %s\n", "case", "profile", "got", "expected");
+	for (unsigned int i = 0; c != NULL && i < c->count; i++) {
+		const struct one_case *one = &c->list[i];
+
+		profile = wide(profiles_of(one)) > profile ? wide(profiles_of(one)) : profile;
+		expected = wide(one->column[3]) > expected ? wide(one->column[3]) : expected;
+	}
+	printf("%-5s %-*s %-*s %-7s %s\n", "case", profile, "profile", expected, "expected", "got", "source");
 	for (unsigned int i = 0; c != NULL && i < c->count; i++) {
 		const struct one_case *one = &c->list[i];
 		const char *got = one->failed != 0 ? "not ok" : one->ok != 0 ? "ok" : "-";
 
-		printf("%-5s %-24s %-7s %s\n", one->column[0],
-			one->profiles[0] != '\0' ? one->profiles : one->column[1], got, one->column[3]);
+		printf("%-5s %-*s %s%*s %-7s %s\n", one->column[0], profile, profiles_of(one), one->column[3],
+			expected - wide(one->column[3]), "", got, one->column[4]);
 		failed += one->failed != 0;
 		ok += one->failed == 0 && one->ok != 0;
 	}
