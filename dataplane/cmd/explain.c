@@ -16,13 +16,14 @@
 #include "report/explain.h"
 #include "rulebook/boxes.h"
 
-enum row { FLOW, PACKET, INSIDE_NET, CHECKSUMS, COUNTERFACTUALS, NO_COUNTERFACTUALS };
+enum row { FLOW, PACKET, INSIDE_NET, CHECKSUMS, HOPS, COUNTERFACTUALS, NO_COUNTERFACTUALS };
 
 static const struct kd_cmd_option options[] = {
 	[FLOW] = {"flow", 0, "ID", "only this flow: its number in the list, or its flow_id"},
 	[PACKET] = {"packet", 0, "N", "what became of packet N, and the story of its flow"},
 	[INSIDE_NET] = {"inside-net", 0, "CIDR[,..]", "the networks that are inside"},
 	[CHECKSUMS] = {"checksums", 0, "MODE", "auto, trust or verify (default auto)"},
+	[HOPS] = {"hops", 0, "N", KD_REPLAY_HOPS},
 	[COUNTERFACTUALS] = {"counterfactuals", 0, NULL,
 		"run it again to see what would decide otherwise, however long"},
 	[NO_COUNTERFACTUALS] = {"no-counterfactuals", 0, NULL, "never run it again"},
@@ -126,6 +127,8 @@ static int run(const struct kd_args *args)
 		rc = number(args, PACKET, &config.packet);
 	if (rc == 0)
 		rc = kd_replay_checksums(args, args->value[CHECKSUMS], &o.checksums);
+	if (rc == 0)
+		rc = kd_replay_hops(args, args->value[HOPS], &o.endpoint);
 	if (rc == 0)
 		rc = kd_cmd_boxes(&boxes, args);
 	if (rc != 0)

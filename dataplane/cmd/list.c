@@ -12,6 +12,7 @@
 #include "cmd/table.h"
 #include "cmd/words.h"
 #include "engine/protocol.h"
+#include "engine/spot.h"
 #include "rulebook/announced.h"
 #include "rulebook/setting.h"
 #include "rulebook/units.h"
@@ -108,6 +109,17 @@ static int list_reasons(struct list *l)
 		if (r != NULL && kd_table_row(&t, (const char *[KD_TABLE_COLUMNS]){r->name, r->sentence}) < 0)
 			return -ENOMEM;
 	}
+	return kd_table_print(&t, on(l, JSON), stdout);
+}
+
+static int list_blind_spots(struct list *l)
+{
+	struct kd_table t = {.arena = l->arena, .heads = {"blind spot", "meaning"}, .columns = 2};
+
+	for (unsigned int i = 0; i < KD_SPOT_COUNT; i++)
+		if (kd_table_row(
+			    &t, (const char *[KD_TABLE_COLUMNS]){kd_spots[i].name, kd_spots[i].sentence}) < 0)
+			return -ENOMEM;
 	return kd_table_print(&t, on(l, JSON), stdout);
 }
 
@@ -369,14 +381,15 @@ static const struct what {
 	{"protocols", false, false, list_protocols},
 	{"mechanisms", false, false, list_mechanisms},
 	{"reasons", false, false, list_reasons},
+	{"blind-spots", false, false, list_blind_spots},
 };
 
 #define WORDS                                                                                                \
 	"profiles|rules|settings|knobs|attested|samples|claims|sources|tags|places|protocols|mechanisms|"    \
-	"reasons"
+	"reasons|blind-spots"
 #define WORDS_SPELT                                                                                          \
 	"profiles, rules, settings, knobs, attested, samples, claims, sources, tags, places, protocols, "    \
-	"mechanisms, reasons"
+	"mechanisms, reasons, blind-spots"
 
 int kd_list_open(struct kd_book **ret, struct kd_query *query, const struct kd_args *args,
 	const char *profile, uint64_t seed, struct kd_diags *diags)

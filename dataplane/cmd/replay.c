@@ -18,7 +18,7 @@
 #include "report/junit.h"
 #include "rulebook/boxes.h"
 
-enum row { WRITE, EVENTS, INSIDE_NET, CHECKSUMS, KEEP, EXPECT, JUNIT, BURST, TICKS };
+enum row { WRITE, EVENTS, INSIDE_NET, CHECKSUMS, HOPS, KEEP, EXPECT, JUNIT, BURST, TICKS };
 
 static const struct kd_cmd_option options[] = {
 	[WRITE] = {"write", 'w', "FILE", "annotated pcapng: what left the box, each packet with its reason"},
@@ -26,6 +26,7 @@ static const struct kd_cmd_option options[] = {
 	[INSIDE_NET] = {"inside-net", 0, "CIDR[,..]", "the networks that are inside"},
 	[CHECKSUMS] = {"checksums", 0, "MODE",
 		"auto: wrong ones are counted; trust: not looked at; verify: not inspected (default auto)"},
+	[HOPS] = {"hops", 0, "N", KD_REPLAY_HOPS},
 	[KEEP] = {"keep", 0, NULL, "-w also holds dropped packets and the originals of rewritten ones"},
 	[EXPECT] = {"expect", 0, "[NAME=]RESULT",
 		"passed, degraded or blocked, [:RULE] behind it; repeatable"},
@@ -57,6 +58,22 @@ int kd_replay_checksums(const struct kd_args *args, const char *word, enum kd_ch
 		*ret = KD_CHECKSUMS_VERIFY;
 	else
 		return kd_usage_error(args, "--checksums \"%s\": expected auto, trust or verify", word);
+	return 0;
+}
+
+int kd_replay_hops(const struct kd_args *args, const char *word, struct kd_endpoint *ret)
+{
+	unsigned long v;
+	char *end;
+
+	if (word == NULL)
+		return 0;
+	errno = 0;
+	v = strtoul(word, &end, 10);
+	if (errno != 0 || *word < '0' || *word > '9' || *end != '\0' || v > UINT8_MAX)
+		return kd_usage_error(args,
+			"--hops \"%s\": expected a number from 1 to 255, or 0 when it is not known", word);
+	ret->hops = (uint8_t)v;
 	return 0;
 }
 
@@ -171,6 +188,8 @@ static int read_options(struct replay *r)
 	if (rc != 0)
 		return rc;
 	rc = kd_replay_checksums(args, args->value[CHECKSUMS], &r->o.checksums);
+	if (rc == 0)
+		rc = kd_replay_hops(args, args->value[HOPS], &r->o.endpoint);
 	if (rc == 0)
 		rc = count(args, BURST, 1, KD_OFFLINE_BURST_MAX, &r->o.burst);
 	if (rc == 0)

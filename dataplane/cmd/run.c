@@ -21,6 +21,7 @@ enum row {
 	CAPTURE,
 	WORKERS,
 	DELAY,
+	HOPS,
 	IDLE_SLEEP,
 	SECONDS,
 	READY_FILE,
@@ -40,6 +41,8 @@ static const struct kd_cmd_option options[] = {
 	[CAPTURE] = {"capture", 0, "FILE", "pcapng of both ports' ingress, as the engine got it"},
 	[WORKERS] = {"workers", 0, "N", "engines, each on a core of its own (default 1)"},
 	[DELAY] = {"delay", 0, "TIME", "one way, on the outside port: \"18 ms\" (default 0 ms)"},
+	[HOPS] = {"hops", 0, "N",
+		"routers from the box to the servers; the capture tells its replay (default: not known)"},
 	[IDLE_SLEEP] = {"idle-sleep-us", 0, "N",
 		"sleep when nothing came, virtual ports only; 0 = never (default 50)"},
 	[SECONDS] = {"seconds", 0, "N", "stop by itself (default: at SIGINT or SIGTERM)"},
@@ -114,7 +117,7 @@ static int refuse_help(const struct kd_args *args)
 
 static int read_options(const struct kd_args *args, struct kd_live *live)
 {
-	uint64_t workers = 1, sleep_us = IDLE_SLEEP_US;
+	uint64_t workers = 1, sleep_us = IDLE_SLEEP_US, hops = 0;
 	int rc;
 
 	*live = (struct kd_live){.seed = args->seed,
@@ -136,12 +139,15 @@ static int read_options(const struct kd_args *args, struct kd_live *live)
 	if (rc == 0)
 		rc = number(args, WORKERS, 1, 16, &workers);
 	if (rc == 0)
+		rc = number(args, HOPS, 0, UINT8_MAX, &hops);
+	if (rc == 0)
 		rc = number(args, IDLE_SLEEP, 0, 100000, &sleep_us);
 	if (rc == 0)
 		rc = number(args, SECONDS, 1, 31536000, &live->seconds);
 	if (rc == 0)
 		rc = read_delay(args, live);
 	live->workers = (unsigned int)workers;
+	live->hops = (uint8_t)hops;
 	live->idle_sleep_us = (uint32_t)sleep_us;
 	return rc;
 }

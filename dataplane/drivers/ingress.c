@@ -7,23 +7,38 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "kd_version.h"
 
-void kd_ingress_mark(
-	char buf[KD_INGRESS_MARK], const struct kd_policy *policy, uint64_t seed, const char *lab_nets)
+static int words(char buf[KD_INGRESS_MARK], const struct kd_policy *policy, uint64_t seed)
 {
-	snprintf(buf, KD_INGRESS_MARK, "kordon " KD_VERSION " ingress policy=%s seed=%" PRIu64 " lab=%s",
-		policy->hash, seed, lab_nets);
+	return snprintf(buf, KD_INGRESS_MARK,
+		"kordon " KD_VERSION " ingress policy=%s seed=%" PRIu64 " hops=", policy->hash, seed);
 }
 
-const char *kd_ingress_lab(const char *writer, const struct kd_policy *policy, uint64_t seed)
+void kd_ingress_mark(char buf[KD_INGRESS_MARK], const struct kd_policy *policy, uint64_t seed, uint8_t hops,
+	const char *lab_nets)
+{
+	int n = words(buf, policy, seed);
+
+	snprintf(buf + n, (size_t)(KD_INGRESS_MARK - n), "%u lab=%s", hops, lab_nets);
+}
+
+const char *kd_ingress_lab(
+	const char *writer, const struct kd_policy *policy, uint64_t seed, uint8_t *ret_hops)
 {
 	char mark[KD_INGRESS_MARK];
-	size_t len;
+	size_t len = (size_t)words(mark, policy, seed);
+	unsigned long hops;
+	char *end;
 
-	kd_ingress_mark(mark, policy, seed, "");
-	len = strlen(mark);
-	return strncmp(writer, mark, len) == 0 ? writer + len : NULL;
+	if (strncmp(writer, mark, len) != 0 || writer[len] < '0' || writer[len] > '9')
+		return NULL;
+	hops = strtoul(writer + len, &end, 10);
+	if (hops > UINT8_MAX || strncmp(end, " lab=", 5) != 0)
+		return NULL;
+	*ret_hops = (uint8_t)hops;
+	return end + 5;
 }

@@ -13,12 +13,14 @@
 
 #define KD_INGRESS_MARK 4096
 
-/* "kordon 0.1.0 ingress policy=HASH seed=N lab=NETS": the section's shb_userappl. */
-void kd_ingress_mark(
-	char buf[KD_INGRESS_MARK], const struct kd_policy *policy, uint64_t seed, const char *lab_nets);
+/* "kordon 0.1.0 ingress policy=HASH seed=N hops=N lab=NETS": the section's shb_userappl. Hops 0 = not known.
+ */
+void kd_ingress_mark(char buf[KD_INGRESS_MARK], const struct kd_policy *policy, uint64_t seed, uint8_t hops,
+	const char *lab_nets);
 
 /* The lab's networks in a mark of this policy and seed, NULL when `writer` is no such mark. Points into
- * writer. */
-const char *kd_ingress_lab(const char *writer, const struct kd_policy *policy, uint64_t seed);
+ * writer; *ret_hops is set then. */
+const char *kd_ingress_lab(
+	const char *writer, const struct kd_policy *policy, uint64_t seed, uint8_t *ret_hops);
 
 #endif

@@ -20,6 +20,7 @@
 #include "drivers/offline_out.h"
 #include "engine/checksum.h"
 #include "engine/decode.h"
+#include "report/blind.h"
 #include "report/order.h"
 #include "rulebook/boxes.h"
 
@@ -38,6 +39,7 @@ struct slot {
 	uint8_t *original; /* the packet as it entered; NULL unless somebody wants to see it */
 	struct kd_entered in;
 	uint64_t number;
+	bool wrong_sum;
 	bool out; /* the engine has it */
 };
 
@@ -59,6 +61,7 @@ struct run {
 	struct kd_side_judge *judge;
 	struct kd_chain *chain;
 	unsigned int nboxes;
+	struct kd_blind *blind; /* the observers beside it */
 	struct kd_guard *guard; /* of the live run whose ingress this is, else NULL */
 	struct kd_order *order;
 	struct kd_offline_out files;
@@ -95,12 +98,17 @@ static void no_memory(struct run *r)
 static int recognise_ingress(struct run *r)
 {
 	const struct kd_policy *policy = r->o->recorded != NULL ? r->o->recorded : r->o->policy;
+	uint8_t hops = 0;
 	const char *nets = NULL;
 	char why[128];
 
 	if (r->nboxes == 1)
-		nets = kd_ingress_lab(kd_capture_writer(r->capture), policy, r->o->seed);
+		nets = kd_ingress_lab(kd_capture_writer(r->capture), policy, r->o->seed, &hops);
 	r->closed_loop = nets != NULL;
+	if (hops != 0 && r->o->endpoint.hops == 0) {
+		r->ret->endpoint.hops = hops;
+		r->ret->endpoint_guessed = false; /* whoever tells it made the lab: of Linux */
+	}
 	return nets != NULL ? kd_lab_nets(&r->guard, nets, why, sizeof(why)) : 0;
 }
 
@@ -189,6 +197,8 @@ static void carry_out(struct run *r, const struct kd_action *a)
 		r->enforced = true;
 		r->enforced_at = (struct place){a->time_ns, a->number};
 	}
+	if (kd_blind_action(r->blind, a, s->in.wire_len > a->len ? s->in.wire_len : a->len, s->wrong_sum) < 0)
+		no_memory(r);
 	switch (a->fate) {
 	case KD_EMIT:
 		kd_offline_out_left(&r->files, a, s->in.wire_len > a->len ? s->in.wire_len : a->len);
@@ -218,8 +228,14 @@ static void on_event(void *user, const struct kd_event *e)
 {
 	struct run *r = user;
 	const struct kd_offline_sink *sink = r->o->sink;
+	struct kd_event joined;
 	bool open_loop;
 
+	if (e->type == KD_EVENT_FLOW) {
+		joined = *e;
+		kd_blind_event(r->blind, &joined);
+		e = &joined;
+	}
 	open_loop = r->enforced && !r->closed_loop &&
 		    (e->time_ns > r->enforced_at.time_ns ||
 			    (e->time_ns == r->enforced_at.time_ns && e->number > r->enforced_at.number));
@@ -292,25 +308,25 @@ static bool spoilt(uint8_t state)
 }
 
 /* The packet's flags, after counting what its checksums and length tell. */
-static uint8_t look_at_sums(struct run *r, const uint8_t *data, const struct kd_view *view)
+static uint8_t look_at_sums(struct run *r, struct slot *s, const uint8_t *data, const struct kd_view *view)
 {
 	struct kd_sums sums;
-	bool wrong;
 
+	s->wrong_sum = false;
 	if (r->o->checksums == KD_CHECKSUMS_TRUST || view->ip_version == 0)
 		return KD_PKT_SUMS_JUDGED;
 	kd_sums_judge(&sums, data, view);
 	r->ret->super += sums.super_frame;
 	if (!spoilt(sums.ip) && !spoilt(sums.transport))
 		return KD_PKT_SUMS_JUDGED;
-	wrong = sums.ip == KD_SUM_BAD || sums.transport == KD_SUM_BAD;
-	if (wrong)
+	s->wrong_sum = sums.ip == KD_SUM_BAD || sums.transport == KD_SUM_BAD;
+	if (s->wrong_sum)
 		r->ret->wrong++;
 	else
 		r->ret->unfinished++;
 	if (r->o->checksums == KD_CHECKSUMS_VERIFY)
 		return KD_PKT_BAD_CHECKSUM;
-	return wrong ? KD_PKT_SUMS_JUDGED | KD_PKT_WRONG_SUM : KD_PKT_SUMS_JUDGED;
+	return s->wrong_sum ? KD_PKT_SUMS_JUDGED | KD_PKT_WRONG_SUM : KD_PKT_SUMS_JUDGED;
 }
 
 /* One packet of the capture into the burst. */
@@ -357,7 +373,7 @@ static void take(struct run *r, const struct kd_captured *c)
 		.tailroom = TAILROOM,
 		.side = s->in.side,
 		.link = s->in.link,
-		.flags = look_at_sums(r, c->data, &view),
+		.flags = look_at_sums(r, s, c->data, &view),
 		.time_ns = time_ns,
 		.number = s->number,
 		.handle = s};
@@ -466,6 +482,7 @@ static int make_boxes(struct run *r)
 	const struct kd_policy *policies[KD_CHAIN_MAX];
 	struct kd_chain_config config = {
 		.policies = policies, .n = r->nboxes, .engine = KD_ENGINE_CONFIG_DEFAULT};
+	int rc;
 
 	for (unsigned int i = 0; i < r->nboxes; i++)
 		policies[i] = kd_boxes_policy(r->o->boxes, r->o->policy, i);
@@ -476,7 +493,10 @@ static int make_boxes(struct run *r)
 	config.engine.flow_ids = r->o->sink != NULL && r->o->sink->action != NULL;
 	config.seen = config.engine.flow_ids ? on_seen : NULL;
 	config.user = r;
-	return kd_chain_new(&r->chain, &config);
+	for (unsigned int i = 0; i < r->nboxes; i++) /* else there is nothing not to see */
+		config.engine.observed = config.engine.observed || policies[i]->nrules > 0;
+	rc = kd_chain_new(&r->chain, &config);
+	return rc == 0 && config.engine.observed ? kd_blind_new(&r->blind, &config, &r->ret->endpoint) : rc;
 }
 
 static void open_inputs(struct run *r)
@@ -531,6 +551,7 @@ static void allocate(struct run *r)
 static void close_all(struct run *r)
 {
 	kd_order_free(r->order);
+	kd_blind_free(r->blind);
 	kd_chain_free(r->chain);
 	kd_guard_free(r->guard);
 	if (r->capture != NULL)
@@ -566,7 +587,10 @@ enum kd_offline_end kd_offline_run(const struct kd_offline *o, struct kd_offline
 		.files = {.o = o, .ret = ret},
 		.nboxes = o->boxes != NULL ? o->boxes->n : 1};
 
-	*ret = (struct kd_offline_result){.inside = "none", .verified = o->checksums == KD_CHECKSUMS_VERIFY};
+	*ret = (struct kd_offline_result){.inside = "none",
+		.verified = o->checksums == KD_CHECKSUMS_VERIFY,
+		.endpoint = o->endpoint,
+		.endpoint_guessed = true};
 	for (unsigned int i = 0; i < r.nboxes; i++)
 		ret->sums_matter |= asks_for_sums(kd_boxes_policy(o->boxes, o->policy, i));
 	open_inputs(&r);

@@ -51,6 +51,7 @@ struct kd_offline {
 	unsigned int burst; /* 1..KD_OFFLINE_BURST_MAX */
 	unsigned int ticks; /* test aid: advances between two bursts, none of which may change a byte */
 	bool keep;	    /* the pcapng also holds dropped packets and the originals of rewritten ones */
+	struct kd_endpoint endpoint; /* told of the way behind the box; a lab's capture tells it, too */
 	const struct kd_offline_sink *sink; /* or NULL */
 	/* What goes in instead of packet `number` of the capture, at most KD_OFFLINE_PIECES packets good
 	 * until the next call; returns how many. NULL = the packet itself. */
@@ -84,6 +85,8 @@ struct kd_offline_result {
 	bool verified;			    /* --checksums verify */
 	bool sums_matter;		    /* fake.checksum is not `believe` for every flow */
 	uint64_t untracked;
+	struct kd_endpoint endpoint; /* what the observer went by */
+	bool endpoint_guessed;	     /* some of it was told by nobody: neither option nor capture */
 	/* Packets of interfaces whose link type we cannot read: numbered, never given to the engine. */
 	uint64_t skipped;
 	struct {

@@ -109,7 +109,9 @@ void kd_offline_out_finish(struct kd_offline_out *w)
 		.boxes = w->o->boxes,
 		.seed = w->o->seed,
 		.inside = w->ret->inside,
-		.checksums = mode_name(w->o->checksums)};
+		.checksums = mode_name(w->o->checksums),
+		.endpoint = &w->ret->endpoint,
+		.endpoint_guessed = w->ret->endpoint_guessed};
 	size_t room = kd_json_run_room(&record), n;
 	char line[KD_JSON_LINE_MAX], *first;
 

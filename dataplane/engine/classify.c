@@ -51,6 +51,7 @@ void kd_classify(struct kd_step *s)
 		s->app.why = 0;
 		s->app.alone = false;
 		s->app.leads = s->app.partial = s->app.goes_on = false;
+		s->app.joined = s->app.apart = false;
 		s->app.next = 0;
 		s->app.scratch_len = 0;
 		for (unsigned int f = 0; f < KD_FIELDS_MAX; f++)

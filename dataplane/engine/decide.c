@@ -407,3 +407,21 @@ void kd_decide_spent(struct kd_step *s)
 	if (!ask(s, &seen, KD_PHASE_FALLBACK))
 		ask(s, &seen, KD_PHASE_DEFAULT);
 }
+
+void kd_decide_watch(struct kd_step *s, struct kd_seen *seen, bool addresses)
+{
+	if (addresses)
+		count(s, seen, true);
+	else
+		observe(s, seen);
+}
+
+bool kd_decide_is_present(struct kd_step *s, const struct kd_rule *r)
+{
+	return is_present(s, r);
+}
+
+bool kd_decide_may_fall_back(const struct kd_step *s)
+{
+	return may_fall_back(s);
+}

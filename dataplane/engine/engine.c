@@ -241,6 +241,10 @@ void kd_engine_burst(struct kd_engine *e, struct kd_pkt *pkts, unsigned int n, s
 {
 	out->count = 0;
 	e->injects = 0;
+	if (e->observer != NULL) {
+		kd_observe(e, pkts, n);
+		return;
+	}
 	for (unsigned int at = 0; at < n; at += KD_STAGE) {
 		unsigned int stage = n - at < KD_STAGE ? n - at : KD_STAGE;
 

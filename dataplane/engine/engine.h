@@ -89,12 +89,21 @@ struct kd_out {
 	uint32_t count;
 };
 
+/* What is known of the way behind the box. */
+struct kd_endpoint {
+	uint8_t hops; /* routers from the box to the end that a flow was opened to; 0 = not known */
+};
+
 struct kd_engine_config {
 	const struct kd_policy *policy; /* borrowed; must outlive the engine */
 	struct kd_guard
 		*guard; /* live runs: borrowed, shared by workers; NULL offline, where nothing is forwarded */
 	uint64_t seed;
 	uint8_t box;   /* position on the path, from 0 */
+	bool observed; /* an observer runs beside it: flow records say what the box can see */
+	const struct kd_endpoint *endpoint; /* NULL: a box. Else an observer of that box (same policy, seed,
+					       box): it reads as the endpoint does, gives out no actions and
+					       one KD_EVENT_UNSEEN a flow at most; copied */
 	bool flow_ids; /* put flow ids into actions (drivers that tell stories; costs a hash a packet) */
 	uint32_t flows4_max; /* IPv4 flows that always find a place */
 	uint32_t flows6_max;

@@ -14,6 +14,7 @@ enum kd_event_type {
 	KD_EVENT_VERDICT, /* a rule took hold of a flow, watched it, let it through, could not act or was
 			     missed, or its residual ended */
 	KD_EVENT_FLOW,	  /* a flow ended, acted on or not */
+	KD_EVENT_UNSEEN,  /* of an observer: the bytes that the endpoint gets match a rule */
 };
 
 enum kd_outcome { KD_OUTCOME_PASSED, KD_OUTCOME_DEGRADED, KD_OUTCOME_BLOCKED, KD_OUTCOME_COUNT };
@@ -59,6 +60,13 @@ struct kd_event {
 	uint64_t pkts[2];    /* FLOW: by enum kd_side the packets came from, on entry */
 	uint64_t bytes[2];   /* FLOW: link bytes on the wire, same index */
 	uint64_t until_ns;   /* VERDICT: end of the residual; 0 none */
+	uint64_t spots;	 /* bit per enum kd_spot. UNSEEN: what had to be done to see it; FLOW of a box that is
+			    observed: what the box does, and once joined its blind spots */
+	uint16_t unseen; /* FLOW, once joined: the rule that the endpoint's bytes match; 0 none */
+	uint16_t looks;	 /* UNSEEN: payload packets of that side so far; FLOW: as many are looked at */
+	uint8_t side;	 /* UNSEEN: enum kd_side of the bytes */
+	uint8_t gave_up; /* FLOW: bit per side given up for its first packets */
+	uint8_t untouched; /* FLOW: no rule ever had hold of it */
 	struct kd_tuple tuple;
 	struct kd_event_field field[KD_FIELDS_MAX]; /* APP and VERDICT */
 	uint16_t name_at;			    /* offset of the name in the packet's frame, 0 unknown */

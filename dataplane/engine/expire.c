@@ -159,6 +159,7 @@ void kd_flow_clear(struct kd_step *s)
 		f->flags &= (uint8_t)~KD_FLOW_ACTING;
 		kd_flow_note(f, KD_REASON_FLOW_CLEARED);
 		kd_record_verdict(s, (uint16_t)f->rule, KD_REASON_FLOW_CLEARED);
+		memset(&f->open, 0, sizeof(f->open));
 	}
 	f->flags |= KD_FLOW_DECIDED;
 }

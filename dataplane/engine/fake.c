@@ -112,8 +112,9 @@ void kd_fake_free(struct kd_engine *e)
 static bool is_ttl(const struct kd_step *s)
 {
 	unsigned int ttl = s->view->ttl, norm = ttl <= 64 ? 64 : ttl <= 128 ? 128 : 255;
+	bool looks_so = norm - ttl > s->e->policy->settings.fake_ttl_slack;
 
-	return norm - ttl > s->e->policy->settings.fake_ttl_slack;
+	return s->e->observer != NULL ? kd_observe_dies(s, looks_so) : looks_so;
 }
 
 static bool is_checksum(const struct kd_step *s)

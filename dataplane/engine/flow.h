@@ -27,6 +27,7 @@
 /* struct kd_flow.open.said: what has been told once */
 #define KD_SAID_COULD_NOT_ACT 0x01
 #define KD_SAID_PENDING 0x02
+#define KD_SAID_GAVE_UP(side) (0x04u << (side))	   /* told to an observer only */
 #define KD_SAID_TWO_THINGS(side) (0x40u << (side)) /* of one byte: that side is not put together any more */
 
 /* struct kd_flow.open.track */

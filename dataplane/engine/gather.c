@@ -211,6 +211,7 @@ enum kd_gathered kd_gather_add(const struct kd_gathers *p, struct kd_gather *g, 
 	if (!has_room(g, from, to))
 		return KD_GATHERED_WAITS;
 	changed = copy(p, g, how.last, from, to, bytes, known);
+	g->turned = g->turned || from > known;
 	insert(g, from, to);
 	if (changed || kd_gather_len(g) > known)
 		return KD_GATHERED_GREW;

@@ -21,6 +21,7 @@ struct kd_gather {
 	uint32_t next;	       /* in its chain, or of the free ones */
 	uint32_t base;	       /* sequence number of byte 0 */
 	uint32_t nruns;
+	bool turned; /* something came before what lies in front of it */
 	struct {
 		uint32_t from, to; /* offsets; in order, with gaps in between */
 	} run[KD_GATHER_RUNS];

@@ -41,6 +41,8 @@ struct kd_engine {
 	uint64_t now_ns; /* latest time seen */
 	bool flow_ids;
 	uint8_t box;
+	struct kd_cures *cures;	      /* NULL: nobody observes it */
+	struct kd_observer *observer; /* NULL: it is a box */
 
 	struct kd_flow_table table;
 	struct kd_flow6 untracked; /* stands in for a flow that found no room, one packet long */
@@ -181,6 +183,14 @@ bool kd_knob_is_on(const struct kd_policy *policy, enum kd_knob_index knob);
 
 /* icmp.c: an ICMP error is lost with the flow it is about; sets s->flow to that, its fate and reason. */
 bool kd_icmp_goes_with_flow(struct kd_step *s);
+/* observe.c: what an observer makes of packets. */
+void kd_observe(struct kd_engine *e, struct kd_pkt *pkts, unsigned int n);
+/* The policy of the endpoint instead of the box's; -ENOMEM. */
+int kd_observer_new(struct kd_engine *e, const struct kd_engine_config *config);
+void kd_observer_free(struct kd_observer *o);
+void kd_observer_reset(struct kd_observer *o);
+/* observe_tcp.c: whether a packet dies behind the box; looks_so: its TTL is as low as those that do. */
+bool kd_observe_dies(const struct kd_step *s, bool looks_so);
 
 /* stream.c */
 enum kd_offer kd_stream_offer(struct kd_step *s);
@@ -189,8 +199,13 @@ bool kd_stream_next(struct kd_step *s);
 void kd_stream_settle(struct kd_step *s);
 /* Payload packets of this side that are looked at. */
 uint32_t kd_stream_budget(struct kd_step *s);
+/* The same of any flow that nothing has hold of, by its knobs. */
+uint16_t kd_stream_budget_of(struct kd_engine *e, const struct kd_flow *f, const struct kd_knob_set *set);
 /* The segment holds other bytes than what is gathered at the same place. */
 bool kd_stream_differs(struct kd_step *s);
+/* What is put together of a side; NULL: nothing. */
+const struct kd_gather *kd_stream_gathering(
+	const struct kd_engine *e, const struct kd_flow *f, unsigned int side);
 /* Gives back what is kept for a flow that nothing has hold of; before its state becomes a rule's. */
 void kd_stream_forget(struct kd_engine *e, struct kd_flow *f);
 /* classify.c: which protocol it is; sets s->app, s->app_index, s->reason. */
@@ -225,7 +240,12 @@ static inline const struct kd_app_field *kd_seen_name(const struct kd_step *s)
 /* tally.c: counts this packet and says whether the counter is over its limit. */
 bool kd_tally_advance(struct kd_step *s, struct kd_seen *seen, uint16_t counter);
 
-/* decide.c: the rule that takes the flow; sets s->rule and the flow's state. */
+/* decide.c: for observers. Counters and observe rules; whether this node has a rule; whether fallback rules
+ * may be asked. */
+void kd_decide_watch(struct kd_step *s, struct kd_seen *seen, bool addresses);
+bool kd_decide_is_present(struct kd_step *s, const struct kd_rule *r);
+bool kd_decide_may_fall_back(const struct kd_step *s);
+/* The rule that takes the flow; sets s->rule and the flow's state. */
 void kd_decide(struct kd_step *s);
 /* The first packet of a flow, or one that is neither TCP nor UDP; true: its payload is for kd_decide. */
 bool kd_decide_opening(struct kd_step *s);
@@ -242,6 +262,7 @@ bool kd_enforce_needs_frame(const struct kd_step *s);
 
 /* record.c: event records. */
 void kd_record_app(struct kd_step *s);
+void kd_record_unseen(struct kd_step *s, uint16_t rule, uint64_t needs, uint16_t looks);
 void kd_record_verdict(struct kd_step *s, uint16_t rule, uint16_t reason);
 void kd_record_flow(struct kd_engine *e, const struct kd_flow *f, uint16_t why, uint64_t time_ns,
 	uint64_t number, uint32_t n);

@@ -59,7 +59,9 @@ struct kd_how {
 struct kd_app {
 	struct kd_how how;
 	struct kd_app_field field[KD_FIELDS_MAX];
-	bool alone;    /* need more: but no more of these bytes, what may come is looked at by itself */
+	bool alone;  /* need more: but no more of these bytes, what may come is looked at by itself */
+	bool joined; /* a match: of several TLS records; apart: not all came with the segment in hand */
+	bool apart;
 	bool leads;    /* a match: on the same flow what is wanted may follow, as behind a proxy's request */
 	bool partial;  /* a match, read as far as it came: more of these bytes say it again, and more */
 	bool goes_on;  /* a match that settles nothing about the flow: more of it is read */

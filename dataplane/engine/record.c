@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "engine/rng.h"
+#include "engine/spot.h"
 
 uint64_t kd_flow_id(const struct kd_engine *e, const struct kd_flow *f)
 {
@@ -17,8 +18,11 @@ uint64_t kd_flow_id(const struct kd_engine *e, const struct kd_flow *f)
 /* A slot with everything but the type's own part; NULL and counted when the ring is full. */
 static struct kd_event *begin(struct kd_engine *e, const struct kd_flow *f, unsigned int type)
 {
-	struct kd_event *ev = kd_ring_slot(&e->ring);
+	struct kd_event *ev;
 
+	if (e->observer != NULL && type != KD_EVENT_UNSEEN)
+		return NULL;
+	ev = kd_ring_slot(&e->ring);
 	if (ev == NULL) {
 		e->count.events_lost++;
 		return NULL;
@@ -102,6 +106,29 @@ void kd_record_verdict(struct kd_step *s, uint16_t rule, uint16_t reason)
 	kd_ring_push(&s->e->ring);
 }
 
+void kd_record_unseen(struct kd_step *s, uint16_t rule, uint64_t needs, uint16_t looks)
+{
+	struct kd_event *ev = begin(s->e, s->flow, KD_EVENT_UNSEEN);
+
+	if (ev == NULL)
+		return;
+	ev->time_ns = s->pkt->time_ns;
+	ev->number = s->pkt->number;
+	ev->side = s->pkt->side;
+	ev->rule = rule;
+	ev->spots = needs;
+	ev->looks = looks;
+	kd_ring_push(&s->e->ring);
+}
+
+/* What this box could see of a flow that nothing was done to. */
+static void tell_sight(struct kd_engine *e, const struct kd_flow *f, struct kd_event *ev)
+{
+	ev->untouched = 1;
+	ev->spots = kd_spots_can(e, f, &ev->looks);
+	ev->gave_up = (uint8_t)(f->open.said / KD_SAID_GAVE_UP(0) & 3);
+}
+
 static uint8_t outcome_of(const struct kd_flow *f)
 {
 	if ((f->flags & (KD_FLOW_FORGED | KD_FLOW_TAIL(KD_INSIDE) | KD_FLOW_TAIL(KD_OUTSIDE))) != 0)
@@ -130,5 +157,7 @@ void kd_record_flow(struct kd_engine *e, const struct kd_flow *f, uint16_t why, 
 	ev->pkts[KD_OUTSIDE] = f->pkts[KD_OUTSIDE];
 	ev->bytes[KD_INSIDE] = f->bytes_inside;
 	ev->bytes[KD_OUTSIDE] = f->bytes_outside;
+	if (e->cures != NULL && (f->flags & (KD_FLOW_BIT | KD_FLOW_ACTING)) == 0)
+		tell_sight(e, f, ev);
 	kd_ring_push(&e->ring);
 }

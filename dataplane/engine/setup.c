@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/spot.h"
+
 #define EVENTS_LIMIT (1u << 24)
 #define DEPTH_LIMIT (1u << 16)
 
@@ -71,6 +73,27 @@ static int ring_init(struct kd_ring *r, uint32_t events_max)
 	return r->slot != NULL ? 0 : -ENOMEM;
 }
 
+/* An observer has the endpoint's policy; a box that is observed knows what it can see. */
+static int look_out(struct kd_engine *e, const struct kd_engine_config *config)
+{
+	if (config->endpoint != NULL)
+		return kd_observer_new(e, config);
+	return config->observed ? kd_cures_new(&e->cures) : 0;
+}
+
+/* What putting together takes, if some knob asks for it. */
+static int stream_init(struct kd_engine *e, const struct kd_engine_config *config)
+{
+	int err = 0;
+
+	if (kd_knob_is_on(e->policy, KD_KNOB_TCP_REASSEMBLE))
+		err = kd_gathers_init(&e->gathers, config->gathers_max, depth_of(&e->policy->settings));
+	if (err < 0 || !kd_knob_is_on(e->policy, KD_KNOB_TLS_JOIN_RECORDS))
+		return err;
+	e->room = malloc(KD_ROOM_BYTES);
+	return e->room != NULL ? 0 : -ENOMEM;
+}
+
 int kd_engine_new(struct kd_engine **ret, const struct kd_engine_config *config)
 {
 	struct kd_engine *e = NULL;
@@ -86,6 +109,9 @@ int kd_engine_new(struct kd_engine **ret, const struct kd_engine_config *config)
 	e->seed = config->seed;
 	e->box = config->box;
 	e->flow_ids = config->flow_ids;
+	err = look_out(e, config);
+	if (err < 0)
+		goto fail;
 	e->told_from = bits_asked_for(config->policy);
 	e->phases = phases_of(config->policy);
 	kd_knob_table_reset(&e->knobs);
@@ -95,7 +121,7 @@ int kd_engine_new(struct kd_engine **ret, const struct kd_engine_config *config)
 	e->syn_clears = kd_knob_is_on(e->policy, KD_KNOB_FLOW_NEW_SYN);
 	e->icmp_errors = kd_knob_is_on(e->policy, KD_KNOB_FLOW_ICMP_ERRORS);
 	e->opening = (e->phases >> KD_PHASE_ADDRESSES & 1) != 0;
-	e->budget = budget_of(&config->policy->settings);
+	e->budget = budget_of(&e->policy->settings);
 	err = kd_flow_table_init(&e->table, config->flows4_max, config->flows6_max, config->seed);
 	if (err < 0)
 		goto fail;
@@ -112,14 +138,7 @@ int kd_engine_new(struct kd_engine **ret, const struct kd_engine_config *config)
 		err = kd_tally_init(&e->tally, config->counts_max);
 	if (err < 0)
 		goto fail;
-	if (kd_knob_is_on(e->policy, KD_KNOB_TCP_REASSEMBLE))
-		err = kd_gathers_init(&e->gathers, config->gathers_max, depth_of(&e->policy->settings));
-	if (err < 0)
-		goto fail;
-	if (kd_knob_is_on(e->policy, KD_KNOB_TLS_JOIN_RECORDS)) {
-		e->room = malloc(KD_ROOM_BYTES);
-		err = e->room != NULL ? 0 : -ENOMEM;
-	}
+	err = stream_init(e, config);
 	if (err == 0)
 		err = kd_fake_init(e, config);
 	if (err < 0)
@@ -139,6 +158,8 @@ void kd_engine_free(struct kd_engine *e)
 {
 	if (e == NULL)
 		return;
+	kd_observer_free(e->observer);
+	free(e->cures);
 	free(e->inject);
 	free(e->wants);
 	kd_frag_free(&e->frag);
@@ -159,6 +180,7 @@ void kd_engine_reset(struct kd_engine *e)
 	kd_tally_reset(&e->tally);
 	kd_gathers_reset(&e->gathers);
 	kd_traces_reset(&e->traces);
+	kd_observer_reset(e->observer);
 	kd_knob_table_reset(&e->knobs);
 	memset(&e->count, 0, sizeof(e->count));
 	memset(&e->sweep, 0, sizeof(e->sweep));

@@ -56,6 +56,14 @@ static struct kd_gather *gathering(struct kd_step *s)
 	return NULL;
 }
 
+const struct kd_gather *kd_stream_gathering(
+	const struct kd_engine *e, const struct kd_flow *f, unsigned int side)
+{
+	if ((f->open.track & KD_TRACK_GATHERS(side)) == 0)
+		return NULL;
+	return kd_gather_find(&e->gathers, owner(f, side));
+}
+
 void kd_stream_forget(struct kd_engine *e, struct kd_flow *f)
 {
 	give_back(e, f, KD_INSIDE);
@@ -194,13 +202,21 @@ static bool is_socks(const uint8_t *p, uint32_t len)
 	return len >= 3 && ((p[0] == 5 && p[1] + 2u == len) || (p[0] == 4 && (p[1] == 1 || p[1] == 2)));
 }
 
+uint16_t kd_stream_budget_of(struct kd_engine *e, const struct kd_flow *f, const struct kd_knob_set *set)
+{
+	uint64_t more = e->policy->settings.later_pkts;
+
+	if (f->proto != KD_PROTO_TCP || set->value[KD_KNOB_TLS_PARSER_2021] != KD_PARSER_2021_ON)
+		return e->budget;
+	return more < UINT16_MAX - 2 ? (uint16_t)(more + 1) : UINT16_MAX - 1;
+}
+
 uint32_t kd_stream_budget(struct kd_step *s)
 {
-	uint64_t more = s->e->policy->settings.later_pkts;
-
-	if (s->key->proto != KD_PROTO_TCP || kd_knob(s, KD_KNOB_TLS_PARSER_2021) != KD_PARSER_2021_ON)
+	if (s->key->proto != KD_PROTO_TCP)
 		return s->e->budget;
-	return more < UINT16_MAX - 2 ? (uint32_t)more + 1 : UINT16_MAX - 1;
+	kd_knob(s, KD_KNOB_TLS_PARSER_2021);
+	return kd_stream_budget_of(s->e, s->flow, &s->e->knobs.set[s->flow->open.knobs]);
 }
 
 /* X-THR-2021: a first packet that looks like nothing known and is long ends the look; one that looks like
@@ -214,10 +230,12 @@ static void give_up_or_not(struct kd_step *s)
 		(f->open.track & KD_TRACK_KNOWN(side)) != 0)
 		return;
 	if (s->app_index != KD_APP_NONE || s->reason != KD_REASON_CLASSIFY_UNKNOWN ||
-		is_socks(s->look, s->look_len))
+		is_socks(s->look, s->look_len)) {
 		f->open.track |= (uint8_t)KD_TRACK_KNOWN(side);
-	else if (s->view->payload_wire_len >= s->e->policy->settings.give_up_bytes)
+	} else if (s->view->payload_wire_len >= s->e->policy->settings.give_up_bytes) {
 		f->open.looked_at[side] = (uint16_t)kd_stream_budget(s);
+		f->open.said |= (uint8_t)KD_SAID_GAVE_UP(side);
+	}
 }
 
 bool kd_stream_next(struct kd_step *s)

@@ -215,6 +215,8 @@ static enum kd_parse joined(struct kd_cur c, struct kd_app *app)
 	if ((have > need && app->how.room[need] == HELLO_CLIENT) ||
 		!client_hello(kd_cur(app->how.room + 4, need - 4), app, false))
 		return answer(app, KD_NOT_MINE, WHY_MALFORMED);
+	app->joined = true;
+	app->apart = app->how.from != 0 || (size_t)(c.p - start) > app->how.to;
 	return answer(app, KD_MATCH, app->field[FIELD_SNI].p == NULL ? WHY_NO_NAME : WHY_CLIENT_HELLO);
 }
 

@@ -10,6 +10,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "report/explain_blind.h"
+
 static const char *const fates[KD_FATE_COUNT] = {"emitted", "rewritten", "dropped", "held", "injected"};
 
 #define PLAIN "\033[0m"
@@ -280,6 +282,7 @@ static void print_outcome(const struct kd_explain *x, FILE *to, const struct kd_
 		print_rule(x, to, "rule", rule);
 	if (armed != NULL)
 		print_rule(x, to, "matched, but nothing was done to the flow: rule", armed);
+	kd_explain_blind(to, &s->flow, policy_of(x, s->box));
 }
 
 static void print_answers(const struct kd_explain *x, FILE *to)

@@ -12,7 +12,9 @@
 #include <time.h>
 
 #include "engine/cursor.h"
+#include "engine/engine.h"
 #include "engine/protocol.h"
+#include "engine/spot.h"
 #include "kd_version.h"
 #include "rulebook/boxes.h"
 
@@ -380,6 +382,7 @@ static void put_flow(struct kd_json *j, const struct kd_event *e, const struct k
 {
 	static const char *const outcomes[KD_OUTCOME_COUNT] = {"passed", "degraded", "blocked"};
 	const struct kd_rule *rule = rule_of(policy, e->rule), *armed = rule_of(policy, e->armed);
+	const struct kd_rule *unseen = rule_of(policy, e->unseen);
 	unsigned int client = e->tuple.opened & 1, server = client ^ 1;
 
 	kd_json_open(j, "flow", '{');
@@ -390,7 +393,12 @@ static void put_flow(struct kd_json *j, const struct kd_event *e, const struct k
 	if (armed != NULL)
 		kd_json_str(j, "armed", armed->id);
 	kd_json_open(j, "blind_spots", '[');
+	for (unsigned int i = 0; i < KD_SPOT_COUNT; i++)
+		if ((e->spots >> i & 1) != 0)
+			kd_json_str(j, NULL, kd_spots[i].name);
 	kd_json_close(j, ']');
+	if (unseen != NULL)
+		kd_json_str(j, "unseen", unseen->id);
 	kd_json_u64(j, "pkts_toserver", e->pkts[client]);
 	kd_json_u64(j, "pkts_toclient", e->pkts[server]);
 	kd_json_u64(j, "bytes_toserver", e->bytes[client]);
@@ -502,6 +510,17 @@ static void put_boxes(struct kd_json *j, const struct kd_boxes *boxes)
 	kd_json_close(j, ']');
 }
 
+/* Nobody tells the system at the other end: it is taken for Linux (engine/observe_tcp.c). */
+static void put_endpoint(struct kd_json *j, const struct kd_endpoint *endpoint, bool guessed)
+{
+	kd_json_open(j, "endpoint", '{');
+	if (endpoint->hops != 0)
+		kd_json_u64(j, "hops", endpoint->hops);
+	kd_json_str(j, "os", "linux");
+	kd_json_bool(j, "guessed", guessed);
+	kd_json_close(j, '}');
+}
+
 size_t kd_json_run(char *buf, size_t room, const struct kd_run_record *run)
 {
 	struct kd_json j;
@@ -520,6 +539,8 @@ size_t kd_json_run(char *buf, size_t room, const struct kd_run_record *run)
 	put_drawn(&j, run);
 	kd_json_str(&j, "inside", run->inside);
 	kd_json_str(&j, "checksums", run->checksums);
+	if (run->endpoint != NULL)
+		put_endpoint(&j, run->endpoint, run->endpoint_guessed);
 	kd_json_close(&j, '}');
 	kd_json_close(&j, '}');
 	return finish(&j);

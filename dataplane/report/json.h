@@ -14,6 +14,7 @@
 
 #include "engine/event.h"
 
+struct kd_endpoint;
 struct kd_policy;
 
 struct kd_json {
@@ -51,6 +52,8 @@ struct kd_run_record {
 	const char *inside;    /* the rule that chose the inside: "interface", "inside-net", "private",
 				  "first-packet", "mixed" */
 	const char *checksums; /* "auto", "trust", "verify" */
+	const struct kd_endpoint *endpoint; /* what the observer went by; NULL = there was none */
+	bool endpoint_guessed;
 };
 
 /* Bytes that the record of this run fits in: a sampled box may have drawn any number of values. */

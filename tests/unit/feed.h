@@ -212,7 +212,7 @@ static int by_key(const void *a, const void *b)
 	return 0;
 }
 
-static void drain(struct kd_engine *e, struct result *r)
+static inline void drain(struct kd_engine *e, struct result *r)
 {
 	unsigned int got;
 
@@ -227,7 +227,7 @@ static void drain(struct kd_engine *e, struct result *r)
 	} while (got == 64);
 }
 
-static void take(struct result *r, FILE *to, const struct kd_out *out)
+static inline void take(struct result *r, FILE *to, const struct kd_out *out)
 {
 	for (uint32_t i = 0; i < out->count; i++) {
 		const struct kd_action *a = &out->actions[i];
@@ -253,8 +253,8 @@ static void copy_feed(struct feed *to, const struct feed *from)
 }
 
 /* Runs a copy of the feed in bursts, with `ticks` advances before each; the engine must be fresh or reset. */
-static void run_on(struct kd_engine *e, const struct feed *from, unsigned int burst, unsigned int ticks,
-	struct result *r)
+static inline void run_on(struct kd_engine *e, const struct feed *from, unsigned int burst,
+	unsigned int ticks, struct result *r)
 {
 	static struct kd_action actions[KD_OUT_ROOM(KD_BURST_MAX)];
 	struct kd_out out = {.actions = actions, .room = KD_OUT_ROOM(KD_BURST_MAX)};
@@ -302,7 +302,7 @@ static inline struct kd_engine *engine(uint32_t flows, uint32_t events)
 	return e;
 }
 
-static void result_free(struct result *r)
+static inline void result_free(struct result *r)
 {
 	free(r->actions);
 	free(r->event);

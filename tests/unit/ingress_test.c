@@ -24,21 +24,25 @@ static void mark_is_known_again(void **state)
 {
 	struct kd_policy other = {.hash = "00fe"};
 	char mark[KD_INGRESS_MARK];
+	uint8_t hops = 0;
 
 	(void)state;
-	kd_ingress_mark(mark, &policy, 7, "198.18.0.0/15,fd00::/8");
+	kd_ingress_mark(mark, &policy, 7, 8, "198.18.0.0/15,fd00::/8");
 	assert_memory_equal(mark, "kordon ", 7);
-	assert_string_equal(kd_ingress_lab(mark, &policy, 7), "198.18.0.0/15,fd00::/8");
-	assert_null(kd_ingress_lab(mark, &policy, 8));
-	assert_null(kd_ingress_lab(mark, &policy, 70));
-	assert_null(kd_ingress_lab(mark, &other, 7));
+	assert_string_equal(kd_ingress_lab(mark, &policy, 7, &hops), "198.18.0.0/15,fd00::/8");
+	assert_int_equal(hops, 8);
+	assert_null(kd_ingress_lab(mark, &policy, 8, &hops));
+	assert_null(kd_ingress_lab(mark, &policy, 70, &hops));
+	assert_null(kd_ingress_lab(mark, &other, 7, &hops));
 }
 
 static void annotated_output_is_no_ingress(void **state)
 {
+	uint8_t hops;
+
 	(void)state;
-	assert_null(kd_ingress_lab("kordon 0.1.0", &policy, 7));
-	assert_null(kd_ingress_lab("", &policy, 7));
+	assert_null(kd_ingress_lab("kordon 0.1.0", &policy, 7, &hops));
+	assert_null(kd_ingress_lab("", &policy, 7, &hops));
 }
 
 /* Writes one packet at 5 ns, ends at `end_ns` unless that is 0, and reads all of it back. */
@@ -85,13 +89,14 @@ static void end_of_run_survives(void **state)
 static void long_writer_is_whole(void **state)
 {
 	char mark[KD_INGRESS_MARK], nets[2000] = "10.0.0.0/8", read[KD_INGRESS_MARK];
+	uint8_t hops;
 
 	(void)state;
 	while (strlen(nets) < sizeof(nets) - 20)
 		strcat(nets, ",10.0.0.0/8");
-	kd_ingress_mark(mark, &policy, 1, nets);
+	kd_ingress_mark(mark, &policy, 1, 0, nets);
 	end_read_back(mark, 0, read, sizeof(read));
-	assert_string_equal(kd_ingress_lab(read, &policy, 1), nets);
+	assert_string_equal(kd_ingress_lab(read, &policy, 1, &hops), nets);
 }
 
 int main(void)

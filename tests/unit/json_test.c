@@ -13,6 +13,7 @@
 
 #include "engine/protocol.h"
 #include "kd_version.h"
+#include "engine/spot.h"
 #include "report/json.h"
 #include "rulebook/policy.h"
 
@@ -265,6 +266,10 @@ static void test_flow(void **state)
 	e.reason = KD_REASON_DECIDE_PENDING;
 	assert_true(
 		holds(&e, "\"outcome\":\"passed\",\"reason\":\"decide.pending\",\"armed\":\"slow\",\"blind"));
+	e.spots = KD_SPOT_BIT(SEGMENTS) | KD_SPOT_BIT(RECORDS);
+	e.unseen = 1;
+	assert_true(holds(
+		&e, "\"blind_spots\":[\"segments\",\"records\"],\"unseen\":\"sni-i\",\"pkts_toserver\""));
 }
 
 /* Opened from outside: the outside end is the client, and so are its packets. */

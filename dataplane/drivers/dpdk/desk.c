@@ -80,7 +80,7 @@ static int open_capture(struct kd_desk *d)
 
 	if (live->capture == NULL)
 		return 0;
-	kd_ingress_mark(mark, live->policy, live->seed, live->lab_nets);
+	kd_ingress_mark(mark, live->policy, live->seed, live->hops, live->lab_nets);
 	rc = kd_pcapng_open(&d->capture, live->capture, mark);
 	return rc < 0 ? kd_live_say("%s: %s", live->capture, strerror(-rc)) : 0;
 }

@@ -18,6 +18,7 @@ struct kd_live {
 	const struct kd_policy *policy;
 	uint64_t seed;
 	struct kd_guard *guard;
+	uint8_t hops; /* routers from the box to the servers, for the capture's replay; 0 = not known */
 	const char *lab_nets; /* the text that made the guard: a capture carries it to its replay */
 	const char *port[2]; /* by enum kd_side: "net_tap0,iface=kdi", "net_af_packet0,iface=x", a PCI address
 				... */

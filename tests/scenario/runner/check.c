@@ -179,6 +179,7 @@ static bool check_flow(const struct run *r, const struct scn_expect *x, struct g
 {
 	const struct kd_event *found = NULL;
 	unsigned int n = 0;
+	char blind[512];
 
 	for (unsigned int i = 0; i < r->nevents; i++) {
 		const struct kd_event *e = &r->events[i];
@@ -198,7 +199,10 @@ static bool check_flow(const struct run *r, const struct scn_expect *x, struct g
 		return differs(g, "outcome", outcome_names[x->outcome], outcome_names[found->outcome]);
 	if (x->opened != SCN_ANY && x->opened != found->tuple.opened)
 		return differs(g, "opened", x->opened == KD_INSIDE ? "inside" : "outside", "the other side");
-	return same_text(g, "rule", x->rule, describe_rule(r, found->box, found->rule)) &&
+	describe_blind(blind, sizeof(blind), found);
+	return same_text(g, "blind spots", x->blind, blind) &&
+	       same_text(g, "unseen", x->unseen, describe_rule(r, found->box, found->unseen)) &&
+	       same_text(g, "rule", x->rule, describe_rule(r, found->box, found->rule)) &&
 	       same_text(g, "armed", x->armed, describe_rule(r, found->box, found->armed)) &&
 	       same_text(g, "reason", x->reason, kd_reason_name(found->reason)) &&
 	       same_text(g, "end", x->end, kd_reason_name(found->end_reason));

@@ -10,6 +10,7 @@
 
 #include "engine/decode.h"
 #include "engine/protocol.h"
+#include "engine/spot.h"
 
 static const char *const fate_names[KD_FATE_COUNT] = {"emit", "rewrite", "drop", "hold", "inject"};
 
@@ -112,16 +113,30 @@ int event_flow(const struct scn *s, const struct kd_event *e)
 	return -1;
 }
 
+void describe_blind(char *buf, size_t room, const struct kd_event *e)
+{
+	size_t n = 0;
+
+	snprintf(buf, room, "none");
+	for (unsigned int i = 0; i < KD_SPOT_COUNT && n < room; i++)
+		if ((e->spots >> i & 1) != 0)
+			n += (size_t)snprintf(buf + n, room - n, "%s%s", n > 0 ? "," : "", kd_spots[i].name);
+}
+
 static int describe_flow_record(char *buf, size_t room, const struct run *r, const struct kd_event *e)
 {
 	static const char *const outcomes[KD_OUTCOME_COUNT] = {"passed", "degraded", "blocked"};
 
+	char blind[512];
+
+	describe_blind(blind, sizeof(blind), e);
 	return snprintf(buf, room,
 		" opened %s outcome %s end %s armed %s packets %" PRIu64 "/%" PRIu64 " bytes %" PRIu64
-		"/%" PRIu64,
+		"/%" PRIu64 " blind %s unseen %s",
 		e->tuple.opened == KD_INSIDE ? "inside" : "outside",
 		e->outcome < KD_OUTCOME_COUNT ? outcomes[e->outcome] : "?", kd_reason_name(e->end_reason),
-		describe_rule(r, e->box, e->armed), e->pkts[0], e->pkts[1], e->bytes[0], e->bytes[1]);
+		describe_rule(r, e->box, e->armed), e->pkts[0], e->pkts[1], e->bytes[0], e->bytes[1], blind,
+		describe_rule(r, e->box, e->unseen));
 }
 
 static int describe_fields(char *buf, size_t room, const struct kd_event *e)

@@ -9,12 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "report/blind.h"
+
 #define EVENTS_STEP 64
 
 struct feed {
 	struct run *r;
 	const struct run_plan *plan;
 	struct kd_chain *chain;
+	struct kd_blind *blind;
 	uint8_t **block; /* by packet */
 	struct kd_out out;
 	struct kd_event *batch;
@@ -51,6 +54,7 @@ static void keep_actions(struct feed *f, unsigned int first, unsigned int n)
 	}
 	for (unsigned int i = 0; i < f->out.count; i++) {
 		struct run_action *a = scn_grow((void **)&r->actions, &r->nactions, sizeof(*r->actions));
+		const struct scn_packet *p;
 
 		a->a = f->out.actions[i];
 		a->packet = (unsigned int)a->a.number - 1;
@@ -59,6 +63,10 @@ static void keep_actions(struct feed *f, unsigned int first, unsigned int n)
 				(unsigned long long)a->a.number);
 			a->packet = 0;
 		}
+		p = &r->scn->packets[a->packet];
+		if (kd_blind_action(f->blind, &f->out.actions[i], a->a.len, p->bad_sum || p->bad_sum_seen) <
+			0)
+			must(NULL);
 		a->a.data = NULL;
 		if (f->out.actions[i].len != 0)
 			a->a.data = memcpy(must(malloc(a->a.len)), f->out.actions[i].data, a->a.len);
@@ -204,7 +212,12 @@ static bool make_boxes(struct feed *f, const struct kd_boxes *boxes)
 	config.engine.flows4_max = s->flows4_max;
 	config.engine.flows6_max = s->flows6_max;
 	config.engine.events_max = s->events_max;
-	return kd_chain_new(&f->chain, &config) == 0;
+	config.engine.observed = true;
+	if (kd_chain_new(&f->chain, &config) < 0)
+		return false;
+	if (kd_blind_new(&f->blind, &config, &s->endpoint) < 0)
+		must(NULL);
+	return true;
 }
 
 bool run_scenario(
@@ -233,6 +246,8 @@ bool run_scenario(
 		qsort(r->actions, r->nactions, sizeof(*r->actions), by_cause);
 	if (r->nevents != 0)
 		qsort(r->events, r->nevents, sizeof(*r->events), by_order);
+	for (unsigned int i = 0; i < r->nevents; i++)
+		kd_blind_event(f.blind, &r->events[i]);
 	r->final_of = must(calloc(s->npackets, sizeof(*r->final_of)));
 	run_check_promises(r);
 	for (unsigned int i = 0; i < s->npackets; i++)
@@ -240,6 +255,7 @@ bool run_scenario(
 	free(f.block);
 	free(f.out.actions);
 	free(f.batch);
+	kd_blind_free(f.blind);
 	kd_chain_free(f.chain);
 	return true;
 }

@@ -199,6 +199,14 @@ static bool flow_pair(struct scn_expect *x, const char *key, const char *v)
 	return false;
 }
 
+/* "blind segments,records" and "unseen RULE"; both want the one flow record. */
+static bool blind_pair(struct scn_expect *x, const char *key, const char *v)
+{
+	if (strcmp(key, "blind") == 0)
+		return copy(x->blind, sizeof(x->blind), v);
+	return strcmp(key, "unseen") == 0 && copy(x->unseen, sizeof(x->unseen), v);
+}
+
 static bool verdict_pair(struct scn_expect *x, const char *key, const char *v)
 {
 	if (strcmp(key, "at") == 0) {
@@ -233,7 +241,8 @@ static bool parse_record(struct scn *s, struct scn_words *w, enum scn_expect_kin
 			continue;
 		if (strcmp(word, "box") == 0 && box_word(x, v))
 			continue;
-		if (kind == SCN_EXPECT_FLOW ? flow_pair(x, word, v) : verdict_pair(x, word, v))
+		if (kind == SCN_EXPECT_FLOW ? flow_pair(x, word, v) || (v != NULL && blind_pair(x, word, v))
+					    : verdict_pair(x, word, v))
 			continue;
 		return scn_fail(e, w->line, "\"%s %s\" cannot be expected of a %s", word, v != NULL ? v : "",
 			kind == SCN_EXPECT_FLOW ? "flow" : "verdict");

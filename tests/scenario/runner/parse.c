@@ -162,6 +162,18 @@ static bool parse_engine(struct scn_parser *p)
 	return true;
 }
 
+/* What an observer goes by. */
+static bool parse_endpoint(struct scn_parser *p)
+{
+	const char *word = scn_word(p->w), *hops = word != NULL ? scn_after(word, "hops=") : NULL;
+	uint64_t n;
+
+	if (hops == NULL || !scn_u64(hops, UINT8_MAX, &n))
+		return scn_fail(p->e, p->w->line, "endpoint hops=N, 0 = not known");
+	p->s->endpoint.hops = (uint8_t)n;
+	return true;
+}
+
 static bool parse_burst(struct scn_parser *p)
 {
 	uint64_t n;
@@ -233,6 +245,8 @@ static bool parse_line(struct scn_parser *p)
 		return parse_set(p);
 	if (strcmp(word, "engine") == 0)
 		return parse_engine(p);
+	if (strcmp(word, "endpoint") == 0)
+		return parse_endpoint(p);
 	if (strcmp(word, "burst") == 0)
 		return parse_burst(p);
 	if (strcmp(word, "link") == 0)

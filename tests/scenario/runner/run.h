@@ -62,6 +62,8 @@ void wire_read(struct wire *w, unsigned int link, const uint8_t *frame, size_t l
 void describe_packet(char *buf, size_t room, const struct scn *s, unsigned int packet);
 void describe_action(char *buf, size_t room, const struct run *r, const struct run_action *a);
 void describe_event(char *buf, size_t room, const struct run *r, const struct kd_event *e);
+/* "segments,records", or "none". */
+void describe_blind(char *buf, size_t room, const struct kd_event *e);
 const char *describe_rule(const struct run *r, unsigned int box, unsigned int rule);
 /* Flow of a record's tuple, -1 if it is none of the scenario's. */
 int event_flow(const struct scn *s, const struct kd_event *e);

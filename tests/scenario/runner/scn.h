@@ -161,6 +161,8 @@ struct scn_expect {
 	uint64_t number;		/* VERDICT: packet; FLOWS, COUNTER: how many */
 	bool has_number, has_until;
 	uint64_t until_ns; /* VERDICT: residual, from the verdict's time */
+	char blind[256];   /* FLOW: its blind spots in order of the list, "segments,records", or "none" */
+	char unseen[SCN_NAME];
 };
 
 struct scn {
@@ -177,6 +179,7 @@ struct scn {
 	bool control; /* says of itself that nothing happens in it */
 	uint64_t seed;
 	uint32_t flows4_max, flows6_max, events_max;
+	struct kd_endpoint endpoint;
 	struct scn_link link;
 	unsigned int burst, in_burst, bursts;
 	uint64_t now_ns;
