@@ -66,13 +66,22 @@ static int list_protocols(struct list *l)
 
 static const char *option_values(struct list *l, const struct kd_option *o)
 {
-	unsigned int kind = o->kind == KD_OPTION_COUNT ? KD_UNIT_COUNT : KD_UNIT_DURATION;
+	static const struct {
+		uint8_t unit;
+		const char *noun;
+	} kinds[] = {[KD_OPTION_COUNT] = {KD_UNIT_COUNT, "count"},
+		[KD_OPTION_DURATION] = {KD_UNIT_DURATION, "duration"},
+		[KD_OPTION_RATE] = {KD_UNIT_RATE, "rate"},
+		[KD_OPTION_BYTES] = {KD_UNIT_BYTES, "bytes"},
+		[KD_OPTION_SHARE] = {KD_UNIT_SHARE, "share"},
+		[KD_OPTION_TEXT] = {KD_UNIT_KINDS, "text"}};
+	unsigned int kind = kinds[o->kind].unit;
 	char lo[KD_UNITS_TEXT], hi[KD_UNITS_TEXT];
 
 	if (o->kind == KD_OPTION_WORD)
 		return o->words;
 	if (o->max == 0)
-		return o->kind == KD_OPTION_COUNT ? "count" : "duration";
+		return kinds[o->kind].noun;
 	kd_units_text(lo, kind, o->min);
 	kd_units_text(hi, kind, o->max);
 	return kd_arena_printf(l->arena, "%s to %s", lo, hi);

@@ -25,6 +25,18 @@ static bool misses(const struct kd_step *s, const struct kd_rule *r)
 	       r->miss;
 }
 
+/* Of all flows that it might act on it acts on a share: one draw a flow. */
+static bool is_spared(const struct kd_step *s, const struct kd_rule *r)
+{
+	uint64_t about;
+
+	if (r->spared == 0)
+		return false;
+	about = kd_hash_bytes((const uint8_t *)r->id, strlen(r->id));
+	return kd_draw(s->e->seed, s->e->box, KD_DRAW_SHARE, about, kd_flow_who(s->flow), s->flow->nonce) <
+	       r->spared;
+}
+
 /* A rule that not all nodes have is not there on the others; rules that are drawn together are there
  * together. */
 static bool is_present(struct kd_step *s, const struct kd_rule *r)
@@ -114,8 +126,8 @@ static void take_hold(struct kd_step *s, uint16_t rule)
 	kd_stream_forget(s->e, f);
 	f->rule = rule;
 	f->flags |= KD_FLOW_DECIDED | KD_FLOW_ACTING;
+	kd_wait_begin(s);
 	f->held.until_ns = r->residual_ns != 0 ? s->now_ns + r->residual_ns : 0;
-	memset(f->held.state, 0, sizeof(f->held.state));
 	s->rule = rule;
 }
 
@@ -182,6 +194,8 @@ static bool answer(struct kd_step *s, struct kd_seen *seen, uint16_t first)
 		if (can_act(s, r)) {
 			if (misses(s, r))
 				pass_for(s, rule, KD_REASON_DECIDE_MISSED);
+			else if (is_spared(s, r))
+				pass_for(s, rule, KD_REASON_DECIDE_NOT_IN_SHARE);
 			else
 				take_hold(s, rule);
 			return true;

@@ -7,22 +7,33 @@
 
 #include <string.h>
 
+#include "engine/rng.h"
+
 void kd_enforce(struct kd_step *s, bool trigger)
 {
 	struct kd_flow *f = s->flow;
 	const struct kd_rule *r = &s->e->policy->rules[f->rule];
+	uint64_t none = 0;
 	struct kd_act a;
 
+	if (kd_waits(f, r) && !kd_wait_lets(s, &trigger))
+		return;
 	a.engine = s->e;
 	a.pkt = s->pkt;
 	a.view = s->view;
 	a.out = s->out;
 	a.params = r->params;
-	a.state = f->held.state;
+	a.texts = s->e->policy->texts;
+	a.flow = f;
+	/* Where the bytes it acts on are remembered, each packet is by itself. */
+	a.state = r->scope == KD_EXTENT_FROM_HERE ? (void *)f->held.state : &none;
+	a.now_ns = s->now_ns;
+	a.gap_ns = s->gap_ns;
+	a.nth = f->pkts[s->pkt->side];
 	a.flow_id = s->e->flow_ids ? kd_flow_id(s->e, f) : 0;
 	a.rule = f->rule;
 	a.opened = (uint8_t)f->opened;
-	a.trigger = trigger;
+	a.trigger = trigger || r->scope != KD_EXTENT_FROM_HERE;
 	a.fate = KD_EMIT;
 	a.forged = false;
 	a.done = false;
@@ -57,12 +68,17 @@ bool kd_enforce_would_drop(const struct kd_step *s)
 		.view = s->view,
 		.out = s->out,
 		.params = r->params,
+		.texts = s->e->policy->texts,
+		.flow = f,
 		.state = state,
+		.now_ns = s->now_ns,
+		.gap_ns = s->now_ns - f->last_ns,
+		.nth = f->pkts[s->pkt->side],
 		.rule = f->rule,
 		.opened = (uint8_t)f->opened,
 		.fate = KD_EMIT};
 
-	if (!m->drops)
+	if (!m->drops || kd_waits(f, r))
 		return false;
 	memcpy(state, f->held.state, sizeof(state));
 	m->act(&a);
@@ -75,6 +91,15 @@ bool kd_enforce_needs_frame(const struct kd_step *s)
 	const struct kd_mechanism *m = kd_mechanisms[r->mechanism];
 
 	return m->needs != NULL && (m->needs(r->params) & KD_NEEDS_FRAME) != 0;
+}
+
+uint64_t kd_act_draw(const struct kd_act *a, unsigned int purpose, uint64_t about)
+{
+	const char *id = a->engine->policy->rules[a->rule].id;
+	uint64_t rule = kd_hash_bytes((const uint8_t *)id, strlen(id));
+
+	return kd_draw(a->engine->seed, a->engine->box, (enum kd_purpose)(KD_DRAW_ACT + purpose),
+		kd_mix(rule, about), kd_flow_who(a->flow), a->flow->nonce);
 }
 
 void kd_inject_refuse(struct kd_act *a, uint16_t reason)

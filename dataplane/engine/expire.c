@@ -177,6 +177,7 @@ static void note(struct kd_step *s)
 {
 	struct kd_flow *f = s->flow;
 
+	s->gap_ns = kd_flow_is_live(f) ? s->now_ns - f->last_ns : UINT64_MAX;
 	f->last_ns = s->now_ns;
 	f->pkts[s->pkt->side] += f->pkts[s->pkt->side] != UINT32_MAX;
 	if (s->pkt->side == KD_INSIDE)

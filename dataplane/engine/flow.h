@@ -42,7 +42,8 @@ struct kd_flow {
 	uint16_t port[2];
 	uint32_t nonce;	       /* opener's ISN, or a hash of the first UDP payload */
 	uint64_t last_ns : 62; /* since 1970: good until 2116 */
-	uint64_t unused : 2;
+	uint64_t waits : 1;    /* the rule that has hold of it does not act yet: state is wait.c's */
+	uint64_t unused : 1;
 	uint64_t bytes_inside : 40; /* 1 TB, then they stand still; so do the packets below */
 	uint64_t rule : 14;	    /* that has or had hold of it, or only matched */
 	uint64_t proto : 8;

@@ -98,7 +98,8 @@ struct kd_step {
 	struct kd_out *out;
 	struct kd_flow *flow; /* NULL: nothing below IP is judged */
 	uint64_t now_ns;
-	uint32_t final; /* index of its final action, reserved before anything is injected */
+	uint64_t gap_ns; /* since the flow's packet before; set when its flow is */
+	uint32_t final;	 /* index of its final action, reserved before anything is injected */
 	uint32_t hint;
 	uint16_t events; /* records so far: event.n */
 	uint16_t rule;	 /* what decide found */
@@ -210,7 +211,9 @@ const struct kd_gather *kd_stream_gathering(
 void kd_stream_forget(struct kd_engine *e, struct kd_flow *f);
 /* classify.c: which protocol it is; sets s->app, s->app_index, s->reason. */
 void kd_classify(struct kd_step *s);
-/* match.c: whether the program that begins at `term` says yes. */
+/* match.c: whether the payload in hand matches that signature. */
+bool kd_match_signature(const struct kd_step *s, uint16_t signature);
+/* Whether the program that begins at `term` says yes. */
 bool kd_match(const struct kd_step *s, struct kd_seen *seen, uint16_t term);
 /* Protocols without one of which that program always says no; UINT64_MAX = it may say yes to anything. */
 uint64_t kd_match_wants(const struct kd_policy *policy, uint16_t term);
@@ -255,6 +258,16 @@ bool kd_decide_fake(struct kd_step *s);
 void kd_decide_spent(struct kd_step *s);
 /* enforce.c: lets the flow's rule act on this packet; sets s->fate and s->reason. */
 void kd_enforce(struct kd_step *s, bool trigger);
+/* wait.c: what stands before the mechanism of a rule with `after`, `delay_before` or `scope`. A rule has
+ * taken hold of the flow: sets its state, while what it was before still stands beside. */
+void kd_wait_begin(struct kd_step *s);
+/* False: this packet passes and s says why. Else it is the mechanism's, *trigger when it is its first. */
+bool kd_wait_lets(struct kd_step *s, bool *trigger);
+/* Whether it is taken into account of, on a flow that waits or where the rule has a scope. */
+static inline bool kd_waits(const struct kd_flow *f, const struct kd_rule *r)
+{
+	return (f->waits | r->scope) != 0;
+}
 /* Whether that rule would drop this packet, which is none of its flow; nothing is noted. */
 bool kd_enforce_would_drop(const struct kd_step *s);
 /* Whether it would want to edit this packet. */

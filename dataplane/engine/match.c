@@ -92,6 +92,15 @@ const struct kd_set_bits *kd_seen_end(const struct kd_step *s, struct kd_seen *s
 	return seen->ends[side];
 }
 
+bool kd_match_signature(const struct kd_step *s, uint16_t signature)
+{
+	struct kd_seen seen;
+
+	kd_seen_start(&seen, true);
+	return (s->e->policy->signature_transports[signature] & kd_transport(s)) != 0 &&
+	       kd_set_bits_has(signatures(s, &seen), signature);
+}
+
 static bool signature(const struct kd_step *s, struct kd_seen *seen, const struct kd_term *t)
 {
 	return (s->e->policy->signature_transports[t->set] & kd_transport(s)) != 0 &&

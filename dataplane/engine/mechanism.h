@@ -22,6 +22,10 @@ enum kd_option_kind {
 	KD_OPTION_WORD,	    /* uint8_t: index into words */
 	KD_OPTION_COUNT,    /* uint32_t, plain integer within min..max */
 	KD_OPTION_DURATION, /* uint64_t nanoseconds, from "75 s" */
+	KD_OPTION_RATE,	    /* uint64_t bit/s, from "140 kbit/s" */
+	KD_OPTION_BYTES,    /* uint64_t, from "16 kB" */
+	KD_OPTION_SHARE,    /* uint64_t of 2^64, from "5 %"; UINT64_MAX = all */
+	KD_OPTION_TEXT,	    /* uint16_t: index into kd_act.texts; 0 = none, an empty one too */
 };
 
 struct kd_option {
@@ -30,9 +34,12 @@ struct kd_option {
 	uint8_t offset;	   /* into the params block */
 	const char *words; /* WORD: "rewrite|inject" */
 	const char *deflt; /* as it would stand in a rule; NULL = must be given */
-	uint64_t min, max; /* COUNT, DURATION */
+	uint64_t min, max; /* of numbers; max 0 = any */
 	const char *help;
 };
+
+struct kd_flow;
+struct kd_text;
 
 /* One packet in a mechanism's hands. Filled by enforce.c; the mechanism sets fate and reason. */
 struct kd_act {
@@ -41,11 +48,16 @@ struct kd_act {
 	struct kd_view *view;
 	struct kd_out *out;
 	const void *params; /* the rule's settings */
-	void *state;	    /* KD_MECH_STATE bytes of the flow, zero at the trigger */
-	uint64_t flow_id;   /* 0 unless the engine hands them out */
+	const struct kd_text *texts;
+	const struct kd_flow *flow; /* for kd_act_draw */
+	void *state;		    /* KD_MECH_STATE bytes of the flow, zero at the trigger */
+	uint64_t now_ns;
+	uint64_t gap_ns;  /* since the flow's packet before, of either side; UINT64_MAX for its first */
+	uint64_t nth;	  /* packets of this side so far, this one too */
+	uint64_t flow_id; /* 0 unless the engine hands them out */
 	uint16_t rule;
 	uint8_t opened; /* enum kd_side that opened the flow */
-	bool trigger;	/* this packet made the rule act */
+	bool trigger;	/* the first packet it acts on */
 	/* out: */
 	uint8_t fate; /* KD_EMIT, KD_REWRITE (pkt->data and len are the new frame) or KD_DROP */
 	bool forged;  /* a forged end of the connection went out: the flow's outcome is blocked */
@@ -72,6 +84,10 @@ struct kd_mechanism {
 
 extern const struct kd_mechanism *const kd_mechanisms[];
 int kd_mechanism_find(const char *name);
+
+/* A draw of 0 .. 2^64-1 for this flow by this rule, the same whenever it is asked for: never by the clock or
+ * the order of arrival. `purpose` is the mechanism's own, `about` whatever tells its draws apart. */
+uint64_t kd_act_draw(const struct kd_act *a, unsigned int purpose, uint64_t about);
 
 /* Injects len bytes at `bytes` (from kd_inject_buffer) so that they leave by `side`, after the packet in
  * hand. */

@@ -91,6 +91,11 @@
 	X(CLASSIFY_BYTES, "classify.too_long", "begins like a protocol and does not end within its bytes")   \
 	X(DECIDE_NO_RULE, "decide.no_rule", "recognised, and no rule matches")                               \
 	X(DECIDE_MISSED, "decide.missed", "a trigger that the box missed by chance, as real ones do")        \
+	X(DECIDE_NOT_IN_SHARE, "decide.not_in_share",                                                        \
+		"a trigger, but the rule acts on a share of flows and this is none of them")                 \
+	X(DECIDE_WAITS, "decide.waits", "a rule has hold of the flow and does not act yet")                  \
+	X(DECIDE_OTHER_BYTES, "decide.other_bytes",                                                          \
+		"a rule has hold of the flow, and acts on other bytes of it than these")                     \
 	X(DECIDE_PENDING, "decide.pending",                                                                  \
 		"a rule matches but its mechanism does not exist yet; forwarded")                            \
 	X(DECIDE_OBSERVED, "decide.observed", "a rule that only watches matches; the flow goes on")          \

@@ -10,7 +10,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum kd_purpose { KD_DRAW_FLOW_ID = 1, KD_DRAW_TABLE, KD_DRAW_MISS, KD_DRAW_NODE, KD_DRAW_FLAP };
+enum kd_purpose {
+	KD_DRAW_FLOW_ID = 1,
+	KD_DRAW_TABLE,
+	KD_DRAW_MISS,
+	KD_DRAW_NODE,
+	KD_DRAW_FLAP,
+	KD_DRAW_SHARE,
+	KD_DRAW_AFTER,
+	KD_DRAW_ACT, /* a mechanism's first, others behind it */
+};
 
 static inline uint64_t kd_mix(uint64_t a, uint64_t b)
 {

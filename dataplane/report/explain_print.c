@@ -128,6 +128,8 @@ static void print_grip(const struct kd_explain *x, FILE *to, unsigned int box, c
 			r->pending != NULL ? r->pending : "something");
 	else if (n->reason == KD_REASON_DECIDE_MISSED)
 		fputs(", missed by chance", to);
+	else if (n->reason == KD_REASON_DECIDE_NOT_IN_SHARE)
+		fputs(", which acts on a share of flows and not on this one", to);
 	else if (n->reason == KD_REASON_DECIDE_RESIDUAL_OVER)
 		fputs(", whose residual is over", to);
 	else if (n->reason == KD_REASON_DECIDE_COULD_NOT_ACT)
@@ -136,6 +138,7 @@ static void print_grip(const struct kd_explain *x, FILE *to, unsigned int box, c
 		fputs(", which allows: closed to it are ", to);
 		print_phases(to, r->closes);
 	} else if (r->mechanism < KD_MECHANISM_COUNT) {
+		fputs(n->reason == KD_REASON_DECIDE_WAITS ? ", which waits before it acts" : "", to);
 		fprintf(to, " -> %s", kd_mechanisms[r->mechanism]->name);
 		if (n->until_ns > n->time_ns) {
 			fputs("; residual ", to);

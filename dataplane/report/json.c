@@ -336,7 +336,8 @@ static const struct kd_rule *rule_of(const struct kd_policy *policy, uint16_t ru
 	return policy != NULL && rule != KD_RULE_NONE && rule <= policy->nrules ? &policy->rules[rule] : NULL;
 }
 
-/* The mechanism's name when it takes hold of the flow; "pass" when the rule matched and lets go; "allow" and
+/* The mechanism's name when it takes hold of the flow; "wait" when it will later, and then says so once more;
+ * "pass" when the rule matched and lets go; "allow" and
  * "observe" for rules that do nothing else. */
 static const char *action_of(const struct kd_event *e, const struct kd_rule *rule)
 {
@@ -344,8 +345,11 @@ static const char *action_of(const struct kd_event *e, const struct kd_rule *rul
 		return "observe";
 	if (rule == NULL || rule->inert || e->reason == KD_REASON_DECIDE_MISSED ||
 		e->reason == KD_REASON_DECIDE_PENDING || e->reason == KD_REASON_DECIDE_COULD_NOT_ACT ||
-		e->reason == KD_REASON_FLOW_ROLE_LIFTED || e->reason == KD_REASON_DECIDE_RESIDUAL_OVER)
+		e->reason == KD_REASON_FLOW_ROLE_LIFTED || e->reason == KD_REASON_DECIDE_RESIDUAL_OVER ||
+		e->reason == KD_REASON_DECIDE_NOT_IN_SHARE)
 		return "pass";
+	if (e->reason == KD_REASON_DECIDE_WAITS)
+		return "wait";
 	if (rule->closes != 0)
 		return "allow";
 	return rule->mechanism < KD_MECHANISM_COUNT ? kd_mechanisms[rule->mechanism]->name : "pass";

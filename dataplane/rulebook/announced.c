@@ -12,7 +12,6 @@
 
 #define DIRECTIONS "both|to-inside|to-outside"
 
-#define NUMBER(kind, help) NULL, KD_UNIT_##kind, NULL, help
 #define WORDS(words, help) NULL, KD_UNIT_KINDS, words, help
 #define TEXT(help) NULL, KD_UNIT_KINDS, NULL, help
 #define END                                                                                                  \
@@ -21,9 +20,6 @@
 	}
 
 const struct kd_announced kd_announced_mechanisms[] = {
-	{"police", "rate", KD_UNIT_RATE, NULL, "what passes"},
-	{"police", "burst", KD_UNIT_BYTES, NULL, "what passes at once"},
-	{"police", "direction", KD_UNIT_KINDS, DIRECTIONS, "which packets are counted"},
 	{"delay", "time", KD_UNIT_DURATION, NULL, "how long each packet is held"},
 	{"delay", "jitter", KD_UNIT_DURATION, NULL, "up to so much more or less"},
 	{"delay", "rate", KD_UNIT_RATE, NULL, "how fast the queue empties"},
@@ -75,13 +71,6 @@ const struct kd_announced kd_announced_terms[] = {
 };
 
 const struct kd_announced kd_announced_then[] = {
-	{"after", TEXT("acts only so many packets, bytes or so much time later; of any side, of any kind, "
-		       "drawn for "
-		       "each flow, unless it says otherwise")},
-	{"share", NUMBER(SHARE, "of flows, those it acts on")},
-	{"delay_before", NUMBER(DURATION, "waits for so long before it acts")},
-	{"scope", WORDS("from_here|this_packet|name_end", "what it acts on: all from the trigger on, the "
-							  "trigger only, or the piece the name ends in")},
 	END,
 };
 

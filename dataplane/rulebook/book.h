@@ -158,6 +158,10 @@ struct kd_book_rule {
 	int mechanism_index;	     /* below 0: pending, unknown or none */
 	const char *then; /* " form=rewrite direction=to-inside": every option, defaults too, then what the
 			     rule adds: " after.packets=..." */
+	struct kd_after after;				/* but for its amount */
+	struct kd_book_number after_amount;		/* text NULL = none */
+	struct kd_book_number delay_before, flow_share; /* likewise */
+	uint8_t extent;					/* enum kd_extent */
 	uint8_t params[KD_MECH_PARAMS]; /* with default numbers; numbers[] with size != 0 go over it */
 	struct kd_residual residual;
 	struct kd_miss *misses; /* first in force; none = 0 */
@@ -252,9 +256,10 @@ struct kd_book {
 	struct kd_book_knob *knobs;
 	struct kd_book_rule *rules; /* in order of file and place */
 	struct kd_list **lists;
+	const char **texts; /* that rules give mechanisms, no doubles: number n at [n - 1] */
 	struct kd_at *cuts; /* integers that libconfig cut to 32 bits; said already */
 	unsigned int nclaims, nisps, nregions, nstates, nboxes, npaths, ntags, nsignatures, nsettings, nknobs,
-		nrules, nlists, ncuts;
+		nrules, nlists, ncuts, ntexts;
 };
 
 /*

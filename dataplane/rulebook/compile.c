@@ -153,6 +153,27 @@ static void params(const struct work *w, const struct kd_picked_rule *p, uint8_t
 	}
 }
 
+static void when_to_act(const struct work *w, const struct kd_picked_rule *p, struct kd_rule *r)
+{
+	const struct kd_book_rule *b = p->body;
+	uint64_t drawn;
+
+	r->scope = b->extent;
+	if (b->flow_share.text != NULL)
+		r->spared = UINT64_MAX - number(w, p->rule, &b->flow_share);
+	if (b->delay_before.text != NULL)
+		r->delay_before_ns = number(w, p->rule, &b->delay_before);
+	if (b->after_amount.text == NULL)
+		return;
+	r->after = b->after;
+	r->after.lo = b->after_amount.n.lo;
+	r->after.hi = b->after_amount.n.hi;
+	if (!b->after.per_box)
+		return;
+	drawn = number(w, p->rule, &b->after_amount);
+	r->after.lo = r->after.hi = drawn;
+}
+
 static void rule(struct work *w, const struct kd_picked_rule *p, struct kd_rule *r)
 {
 	const struct kd_book_rule *b = p->body;
@@ -177,6 +198,7 @@ static void rule(struct work *w, const struct kd_picked_rule *p, struct kd_rule 
 		r->residual_ns = number(w, p->rule, &b->residual.time);
 	if (p->miss != NULL && p->miss->value.text != NULL)
 		r->miss = number(w, p->rule, &p->miss->value);
+	when_to_act(w, p, r);
 	params(w, p, r->params);
 	for (unsigned int i = 0; i < KD_PART_COUNT; i++) {
 		r->claims[i] = keep(w, b->evidence.claims[i]);
@@ -346,9 +368,29 @@ static int signatures(struct work *w)
 		w->policy->profile);
 }
 
+/* All of the book's, so that what a rule's settings say of them need not change. */
+static int texts(struct work *w)
+{
+	const struct kd_book *book = w->book;
+	struct kd_text *list;
+
+	if (book->ntexts == 0)
+		return 0;
+	list = kd_arena_alloc(w->arena, ((size_t)book->ntexts + 1) * sizeof(*list));
+	if (list == NULL)
+		return -ENOMEM;
+	list[0] = (struct kd_text){.p = ""};
+	for (unsigned int i = 0; i < book->ntexts; i++)
+		list[i + 1] = (struct kd_text){
+			.p = keep(w, book->texts[i]), .len = (uint16_t)strlen(book->texts[i])};
+	w->policy->texts = list;
+	w->policy->ntexts = book->ntexts;
+	return w->no_memory ? -ENOMEM : 0;
+}
+
 static int all_of(struct work *w)
 {
-	int (*const steps[])(struct work *) = {choose_box, pick, rules, knobs, signatures};
+	int (*const steps[])(struct work *) = {choose_box, pick, rules, knobs, signatures, texts};
 	int rc = 0;
 
 	kd_settings_apply(w->book, w->picked.query, w->picked.set, &w->policy->settings);

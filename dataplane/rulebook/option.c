@@ -57,27 +57,67 @@ static int word_index(const char *words, const char *word)
 
 static unsigned int unit_of(const struct kd_option *o)
 {
-	return o->kind == KD_OPTION_COUNT ? KD_UNIT_COUNT : KD_UNIT_DURATION;
+	static const uint8_t units[] = {[KD_OPTION_COUNT] = KD_UNIT_COUNT,
+		[KD_OPTION_DURATION] = KD_UNIT_DURATION,
+		[KD_OPTION_RATE] = KD_UNIT_RATE,
+		[KD_OPTION_BYTES] = KD_UNIT_BYTES,
+		[KD_OPTION_SHARE] = KD_UNIT_SHARE};
+
+	return units[o->kind];
 }
 
 static uint8_t size_of(const struct kd_option *o)
 {
-	if (o->kind == KD_OPTION_WORD)
+	switch (o->kind) {
+	case KD_OPTION_WORD:
 		return sizeof(uint8_t);
-	return o->kind == KD_OPTION_COUNT ? sizeof(uint32_t) : sizeof(uint64_t);
+	case KD_OPTION_TEXT:
+		return sizeof(uint16_t);
+	default:
+		return o->kind == KD_OPTION_COUNT ? sizeof(uint32_t) : sizeof(uint64_t);
+	}
 }
 
 static void store(struct kd_book_rule *rule, const struct kd_option *o, uint64_t value)
 {
 	uint8_t byte = (uint8_t)value;
+	uint16_t index = (uint16_t)value;
 	uint32_t count = (uint32_t)value;
 
-	if (o->kind == KD_OPTION_WORD)
+	if (o->kind == KD_OPTION_TEXT)
+		memcpy(rule->params + o->offset, &index, sizeof(index));
+	else if (o->kind == KD_OPTION_WORD)
 		memcpy(rule->params + o->offset, &byte, sizeof(byte));
 	else if (o->kind == KD_OPTION_COUNT)
 		memcpy(rule->params + o->offset, &count, sizeof(count));
 	else
 		memcpy(rule->params + o->offset, &value, sizeof(value));
+}
+
+/* Its number among the book's texts, from 1; 0 = an empty one, or none, which was said. */
+static uint16_t text_index(struct kd_book *book, const config_setting_t *at, const char *text)
+{
+	size_t len = strlen(text);
+
+	for (unsigned int i = 0; i < book->ntexts; i++)
+		if (strcmp(book->texts[i], text) == 0)
+			return (uint16_t)(i + 1);
+	if (len == 0)
+		return 0;
+	if (len > UINT16_MAX || book->ntexts == UINT16_MAX) {
+		kd_schema_error(book, at, "expected at most 65535 bytes, and as many texts in a rulebook",
+			"too much text");
+		return 0;
+	}
+	text = kd_schema_keep(book, text);
+	book->texts = kd_arena_grow(book->arena, book->texts, book->ntexts, sizeof(*book->texts));
+	if (book->texts == NULL || text == NULL) {
+		book->no_memory = true;
+		book->ntexts = 0;
+		return 0;
+	}
+	book->texts[book->ntexts++] = text;
+	return (uint16_t)book->ntexts;
 }
 
 static bool in_bounds(struct kd_book *book, const config_setting_t *at, const struct kd_option *o,
@@ -109,6 +149,11 @@ static void stated(
 		kd_option_append(book, rule, o->name, config_setting_get_string(s));
 		return;
 	}
+	if (o->kind == KD_OPTION_TEXT) {
+		store(rule, o, text_index(book, s, config_setting_get_string(s)));
+		kd_option_append(book, rule, o->name, config_setting_get_string(s));
+		return;
+	}
 	snprintf(key, sizeof(key), "then.%s", o->name);
 	if (!kd_rule_number(book, s, key, unit_of(o), rule, &number) ||
 		!in_bounds(book, s, o, &number.n, number.text))
@@ -133,6 +178,8 @@ static void by_default(struct kd_book *book, const config_setting_t *at, const s
 			return;
 		}
 		store(rule, o, (uint64_t)word);
+	} else if (o->kind == KD_OPTION_TEXT) {
+		store(rule, o, text_index(book, at, o->deflt));
 	} else {
 		if (kd_units_parse(&n, unit_of(o), o->deflt, strlen(o->deflt), &fault) < 0) {
 			kd_schema_fault(book, at, &fault);

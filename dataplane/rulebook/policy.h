@@ -144,6 +144,30 @@ struct kd_counter {
 	bool negated; /* it stands under `not`: its rule holds until it is over */
 };
 
+/* What an `after` counts, and from what on. */
+enum kd_after_unit { KD_AFTER_NONE, KD_AFTER_PACKETS, KD_AFTER_BYTES, KD_AFTER_TIME };
+enum kd_after_kind { KD_AFTER_ANY, KD_AFTER_PAYLOAD, KD_AFTER_DATA };
+enum kd_after_event {
+	KD_EVENT_OF_START, /* of the flow */
+	KD_EVENT_OF_HANDSHAKE,
+	KD_EVENT_OF_HELLO,
+	KD_EVENT_OF_APPDATA,
+	KD_EVENT_OF_SIGNATURE
+};
+
+struct kd_after {
+	uint8_t unit;	    /* enum kd_after_unit */
+	uint8_t side;	    /* enum kd_side, or KD_ANY_SIDE */
+	uint8_t kind;	    /* enum kd_after_kind */
+	uint8_t event;	    /* enum kd_after_event */
+	uint16_t signature; /* of KD_EVENT_OF_SIGNATURE */
+	uint64_t lo, hi; /* packets, bytes or ns; drawn for each flow, equal where they are drawn per box */
+	bool per_box;
+};
+
+/* What of a flow its mechanism acts on. */
+enum kd_extent { KD_EXTENT_FROM_HERE, KD_EXTENT_THIS_PACKET, KD_EXTENT_NAME_END };
+
 struct kd_rule {
 	const char *id; /* all strings belong to the policy */
 	const char *file;
@@ -164,6 +188,10 @@ struct kd_rule {
 	uint8_t flap;	      /* index + 1 of kd_policy.flaps; 0 = it stays */
 	uint64_t residual_ns; /* 0 = as long as the flow lives */
 	uint64_t miss;	      /* a draw below this misses: share * 2^64 */
+	struct kd_after after;
+	uint64_t delay_before_ns; /* behind `after` */
+	uint64_t spared;	  /* a draw below this is of a flow it does not act on: 2^64 - 1 - share */
+	uint8_t scope;		  /* enum kd_extent */
 	uint8_t params[KD_MECH_PARAMS];
 	const char *claims[KD_PART_COUNT]; /* ids, comma-separated; NULL = no evidence given for the part */
 	uint8_t grade[KD_PART_COUNT];	   /* enum kd_grade; KD_GRADE_COUNT = the part has no evidence */
@@ -264,6 +292,8 @@ struct kd_policy {
 	const char **signature_ids;	   /* [1..nsignatures] */
 	uint8_t *signature_transports;	   /* [1..nsignatures]: KD_TRANSPORT_* it may be matched on */
 	uint32_t nsignatures;
+	const struct kd_text *texts; /* settings of mechanisms: [1..ntexts]; [0] is empty. NULL = none */
+	uint32_t ntexts;
 	struct kd_box box;
 	struct kd_knob *knobs;
 	uint32_t nknobs;

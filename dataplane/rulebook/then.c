@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Reads `then`: a mechanism with its settings, or the phases that an allow closes; and when, on how many
- * flows and on what of them the mechanism acts. What the engine cannot do yet is checked all the same and
- * becomes a need of the rule.
+ * flows and on what of them the mechanism acts. A mechanism that does not exist yet is checked all the same
+ * and becomes a need of the rule.
  */
 #include "rulebook/option.h"
 #include "rulebook/rule.h"
@@ -11,16 +11,6 @@
 
 #include <stdio.h>
 #include <string.h>
-
-static void need(struct kd_book *book, struct kd_book_rule *rule, const char *name)
-{
-	char what[64];
-
-	if (kd_announced_find(kd_announced_then, name) == NULL)
-		return;
-	snprintf(what, sizeof(what), "then:%s", name);
-	kd_rule_need(book, rule, what, true);
-}
 
 static void allow(struct kd_book *book, const config_setting_t *then, const config_setting_t *list,
 	struct kd_book_rule *rule)
@@ -56,19 +46,27 @@ static void allow(struct kd_book *book, const config_setting_t *then, const conf
 /* handshake, hello, first_appdata, or a signature. */
 static void event(struct kd_book *book, const config_setting_t *s, struct kd_book_rule *rule)
 {
+	static const uint8_t events[] = {KD_EVENT_OF_HANDSHAKE, KD_EVENT_OF_HELLO, KD_EVENT_OF_APPDATA};
 	char words[2048] = "handshake|hello|first_appdata";
 	size_t len = strlen(words);
+	int found;
 
 	for (unsigned int i = 0; i < book->nsignatures && len < sizeof(words); i++)
 		len += (size_t)snprintf(words + len, sizeof(words) - len, "|%s", book->signatures[i].id);
 	for (unsigned int i = 0; i < book->nsignatures; i++) {
 		if (strcmp(book->signatures[i].id, config_setting_get_string(s)) == 0) {
+			rule->after.event = KD_EVENT_OF_SIGNATURE;
+			rule->after.signature = (uint16_t)(i + 1);
 			kd_option_append(book, rule, "after.event", book->signatures[i].id);
 			return;
 		}
 	}
-	if (kd_schema_word(book, s, "event", words) >= 0)
-		kd_option_append(book, rule, "after.event", config_setting_get_string(s));
+	found = kd_schema_word(book, s, "event", words);
+	if (found < 0)
+		return;
+	if ((size_t)found < sizeof(events))
+		rule->after.event = events[found];
+	kd_option_append(book, rule, "after.event", config_setting_get_string(s));
 }
 
 static void after(struct kd_book *book, const config_setting_t *group, struct kd_book_rule *rule)
@@ -79,14 +77,17 @@ static void after(struct kd_book *book, const config_setting_t *group, struct kd
 		{"kind", KD_TYPE_STRING, false}, {"per", KD_TYPE_STRING, false}, {NULL, 0, false}};
 	static const struct amount {
 		const char *name, *key;
-		uint8_t type, unit;
-	} amounts[] = {{"packets", "then.after.packets", KD_TYPE_NUMBER, KD_UNIT_COUNT},
-		{"bytes", "then.after.bytes", KD_TYPE_STRING, KD_UNIT_BYTES},
-		{"time", "then.after.time", KD_TYPE_STRING, KD_UNIT_DURATION}};
+		uint8_t type, unit, after;
+	} amounts[] = {{"packets", "then.after.packets", KD_TYPE_NUMBER, KD_UNIT_COUNT, KD_AFTER_PACKETS},
+		{"bytes", "then.after.bytes", KD_TYPE_STRING, KD_UNIT_BYTES, KD_AFTER_BYTES},
+		{"time", "then.after.time", KD_TYPE_STRING, KD_UNIT_DURATION, KD_AFTER_TIME}};
 	static const struct choice {
-		const char *name, *option, *words, *deflt;
-	} choices[] = {{"side", "after.side", "any|inside|outside", "any"},
-		{"kind", "after.kind", "any|payload|data", "any"}, {"per", "after.per", "flow|box", "flow"}};
+		const char *name, *option, *words; /* the first is the default */
+		uint8_t values[3];
+	} choices[] = {{"side", "after.side", "any|inside|outside", {KD_ANY_SIDE, KD_INSIDE, KD_OUTSIDE}},
+		{"kind", "after.kind", "any|payload|data", {KD_AFTER_ANY, KD_AFTER_PAYLOAD, KD_AFTER_DATA}},
+		{"per", "after.per", "flow|box", {false, true, true}}};
+	uint8_t chosen[3];
 	struct kd_book_number number;
 	const config_setting_t *s;
 	unsigned int given = 0;
@@ -101,18 +102,31 @@ static void after(struct kd_book *book, const config_setting_t *group, struct kd
 		given += config_setting_get_member(group, a->name) != NULL;
 		s = kd_schema_get(group, a->name, (enum kd_type)a->type);
 		/* + 5: without "then." */
-		if (s != NULL && kd_rule_number(book, s, a->key, a->unit, rule, &number))
-			kd_option_append(book, rule, a->key + 5, number.text);
+		if (s == NULL || !kd_rule_number(book, s, a->key, a->unit, rule, &number))
+			continue;
+		rule->after.unit = a->after;
+		rule->after_amount = number;
+		kd_option_append(book, rule, a->key + 5, number.text);
 	}
 	if (given != 1)
 		kd_schema_error(book, group, "expected one of packets, bytes, time",
 			given == 0 ? "\"after\" without a number" : "\"after\" with more than one number");
 	for (unsigned int i = 0; i < sizeof(choices) / sizeof(choices[0]); i++) {
-		s = kd_schema_get(group, choices[i].name, KD_TYPE_STRING);
-		if (s == NULL || kd_schema_word(book, s, choices[i].name, choices[i].words) >= 0)
-			kd_option_append(book, rule, choices[i].option,
-				s != NULL ? config_setting_get_string(s) : choices[i].deflt);
+		const struct choice *c = &choices[i];
+		int word = 0;
+
+		s = kd_schema_get(group, c->name, KD_TYPE_STRING);
+		if (s != NULL)
+			word = kd_schema_word(book, s, c->name, c->words);
+		chosen[i] = c->values[word >= 0 ? word : 0];
+		if (word < 0)
+			continue;
+		kd_option_append(book, rule, c->option,
+			s != NULL ? config_setting_get_string(s) : (i < 2 ? "any" : "flow"));
 	}
+	rule->after.side = chosen[0];
+	rule->after.kind = chosen[1];
+	rule->after.per_box = chosen[2];
 }
 
 /* Whether the mechanism has an option of that name, which then is what is meant. */
@@ -134,31 +148,30 @@ static bool own_option(const struct kd_book_rule *rule, const char *name)
 
 static void general(struct kd_book *book, const config_setting_t *then, struct kd_book_rule *rule)
 {
-	struct kd_book_number number;
 	const config_setting_t *s;
 
 	s = own_option(rule, "after") ? NULL : kd_schema_get(then, "after", KD_TYPE_GROUP);
 	if (s != NULL) {
 		after(book, s, rule);
-		need(book, rule, "after");
 	}
 	s = own_option(rule, "share") ? NULL : kd_schema_get(then, "share", KD_TYPE_STRING);
 	if (s != NULL) {
-		if (kd_rule_number(book, s, "then.share", KD_UNIT_SHARE, rule, &number))
-			kd_option_append(book, rule, "share", number.text);
-		need(book, rule, "share");
+		if (kd_rule_number(book, s, "then.share", KD_UNIT_SHARE, rule, &rule->flow_share))
+			kd_option_append(book, rule, "share", rule->flow_share.text);
 	}
 	s = own_option(rule, "delay_before") ? NULL : kd_schema_get(then, "delay_before", KD_TYPE_STRING);
 	if (s != NULL) {
-		if (kd_rule_number(book, s, "then.delay_before", KD_UNIT_DURATION, rule, &number))
-			kd_option_append(book, rule, "delay_before", number.text);
-		need(book, rule, "delay_before");
+		if (kd_rule_number(book, s, "then.delay_before", KD_UNIT_DURATION, rule, &rule->delay_before))
+			kd_option_append(book, rule, "delay_before", rule->delay_before.text);
 	}
 	s = own_option(rule, "scope") ? NULL : kd_schema_get(then, "scope", KD_TYPE_STRING);
 	if (s != NULL) {
-		if (kd_schema_word(book, s, "scope", "from_here|this_packet|name_end") >= 0)
+		int extent = kd_schema_word(book, s, "scope", "from_here|this_packet|name_end");
+
+		if (extent >= 0) {
+			rule->extent = (uint8_t)extent;
 			kd_option_append(book, rule, "scope", config_setting_get_string(s));
-		need(book, rule, "scope");
+		}
 	}
 }
 

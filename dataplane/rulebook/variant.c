@@ -145,6 +145,11 @@ static void assemble(struct kd_book *book, struct kd_book_rule *whole, const str
 		whole->mechanism_index = part[THEN]->mechanism_index;
 		whole->then = part[THEN]->then;
 		whole->closes = part[THEN]->closes;
+		whole->after = part[THEN]->after;
+		whole->after_amount = part[THEN]->after_amount;
+		whole->delay_before = part[THEN]->delay_before;
+		whole->flow_share = part[THEN]->flow_share;
+		whole->extent = part[THEN]->extent;
 		memcpy(whole->params, part[THEN]->params, sizeof(whole->params));
 	}
 	if (part[RESIDUAL] != NULL)

@@ -22,16 +22,16 @@ static void found(void **state)
 
 	(void)state;
 	kd_announced_words(words, sizeof(words), kd_announced_mechanisms);
-	assert_string_equal(words, "police|delay|impair|answer|redirect");
+	assert_string_equal(words, "delay|impair|answer|redirect");
 	kd_announced_words(words, sizeof(words), kd_announced_residual);
 	assert_string_equal(
 		words, "3-tuple|pair|address|address:port|prefix|tag|protocols|for|restart|publish_after");
 	kd_announced_words(words, sizeof(words), kd_announced_then);
-	assert_string_equal(words, "after|share|delay_before|scope");
+	assert_string_equal(words, "");
 	/* Cut short, never past the end. */
 	kd_announced_words(words, 10, kd_announced_mechanisms);
-	assert_string_equal(words, "police|de");
-	assert_ptr_equal(kd_announced_find(kd_announced_mechanisms, "police"), &kd_announced_mechanisms[0]);
+	assert_string_equal(words, "delay|imp");
+	assert_ptr_equal(kd_announced_find(kd_announced_mechanisms, "delay"), &kd_announced_mechanisms[0]);
 	assert_null(kd_announced_find(kd_announced_mechanisms, "drop"));
 	assert_string_equal(kd_announced_find(kd_announced_knobs, "tls.certificates")->words, "unread|read");
 	assert_null(kd_announced_find(kd_announced_settings, "flow.idle_established"));
@@ -46,7 +46,8 @@ static void rows(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
-		assert_true(tables[i][0].name != NULL || tables[i] == kd_announced_settings);
+		assert_true(tables[i][0].name != NULL || tables[i] == kd_announced_settings ||
+			    tables[i] == kd_announced_then);
 		for (const struct kd_announced *r = tables[i]; r->name != NULL; r++) {
 			assert_true(r->help != NULL && r->help[0] != '\0');
 			assert_true(r->kind <= KD_UNIT_KINDS);

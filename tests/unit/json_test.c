@@ -35,7 +35,7 @@ static int set_up(void **state)
 	rules[2] = rules[1];
 	rules[2].id = "slow";
 	rules[2].mechanism = KD_MECHANISM_NONE;
-	rules[2].pending = "mechanism:police";
+	rules[2].pending = "mechanism:impair";
 	rules[2].inert = true;
 	return 0;
 }
@@ -343,7 +343,7 @@ static void test_verdict_passes(void **state)
 		holds(&e, "\"action\":\"pass\",\"mechanism\":\"reset\",\"reason\":\"decide.residual_over\""));
 	e.rule = 2;
 	e.reason = KD_REASON_DECIDE_PENDING;
-	assert_true(holds(&e, "\"verdict\":{\"action\":\"pass\",\"pending\":\"mechanism:police\",\"reason\":"
+	assert_true(holds(&e, "\"verdict\":{\"action\":\"pass\",\"pending\":\"mechanism:impair\",\"reason\":"
 			      "\"decide.pending\",\"rule\":\"slow\","));
 }
 

@@ -128,8 +128,6 @@ static void test_allow(void **state)
 		"rules.[0]: a residual beside 'allow' | an allow holds for its flow alone\n");
 }
 
-#define PENDING_THEN "pending = [ 'then:after', 'then:share', 'then:delay_before', 'then:scope' ];"
-
 static void test_then(void **state)
 {
 	/* In the file in another order. */
@@ -138,9 +136,9 @@ static void test_then(void **state)
 			      "then = { scope = 'name_end'; delay_before = '5 s (4..6)';\n"
 			      "  share = '50 %'; after = { per = 'flow'; kind = 'payload'; side = 'inside';\n"
 			      "  packets = '25 pkt (10..30)'; event = 'hello'; }; mechanism = 'drop'; "
-			      "};" PENDING_THEN) ", " HTTP("b",
+			      "};") ", " HTTP("b",
 			      "then = { mechanism = 'drop'; after = { event = 'hi'; packets = 3; }; };\n"
-			      "pending = 'then:after'; share = '10 %';")));
+			      "share = '10 %';")));
 	const struct kd_book_rule *a = rule_of(&l, "a"), *b = rule_of(&l, "b");
 
 	(void)state;
@@ -151,11 +149,19 @@ static void test_then(void **state)
 	has_number(a, "then.after.packets", KD_UNIT_COUNT, 25, 10, 30);
 	has_number(a, "then.share", KD_UNIT_SHARE, 1ull << 63, 1ull << 63, 1ull << 63);
 	has_number(a, "then.delay_before", KD_UNIT_DURATION, 5000000000, 4000000000, 6000000000);
-	assert_int_equal(a->needs.n, 4);
-	assert_true(a->needs.inert);
-	assert_true(needs(a, "then:after") && needs(a, "then:share") && needs(a, "then:delay_before") &&
-		    needs(a, "then:scope"));
-	assert_string_equal(a->pending, "then:after, then:share, then:delay_before, then:scope");
+	assert_int_equal(a->needs.n, 0);
+	assert_int_equal(a->after.unit, KD_AFTER_PACKETS);
+	assert_int_equal(a->after.side, KD_INSIDE);
+	assert_int_equal(a->after.kind, KD_AFTER_PAYLOAD);
+	assert_int_equal(a->after.event, KD_EVENT_OF_HELLO);
+	assert_false(a->after.per_box);
+	assert_int_equal(a->extent, KD_EXTENT_NAME_END);
+	assert_string_equal(a->flow_share.text, "50 %");
+	assert_string_equal(a->delay_before.text, "5 s (4..6)");
+	assert_int_equal(b->after.event, KD_EVENT_OF_SIGNATURE);
+	assert_int_equal(b->after.signature, 1);
+	assert_int_equal(b->after.side, KD_ANY_SIDE);
+	assert_int_equal(b->extent, KD_EXTENT_FROM_HERE);
 	assert_string_equal(b->then, " direction=both after.event=hi after.packets=3 after.side=any "
 				     "after.kind=any after.per=flow");
 	has_number(b, "then.after.packets", KD_UNIT_COUNT, 3, 3, 3);
@@ -163,8 +169,7 @@ static void test_then(void **state)
 	/* What goes without saying and is said comes to the same. */
 	l = fine(true,
 		RULES(HTTP("a", "then = { mechanism = 'drop'; after = { event = 'hi'; packets = 3; per = "
-				"'flow'; side = 'any';\n  kind = 'any'; }; }; pending = "
-				"'then:after';")));
+				"'flow'; side = 'any';\n  kind = 'any'; }; };")));
 	assert_string_equal(rule_of(&l, "a")->then, " direction=both after.event=hi after.packets=3 "
 						    "after.side=any after.kind=any after.per=flow");
 	drop(&l);
@@ -174,7 +179,7 @@ static void test_then_wrong(void **state)
 {
 	(void)state;
 	own(RULES(TLS("a", "then = { mechanism = 'drop'; share = 'half'; delay_before = '5'; scope = 'all';\n"
-			   "  after = { }; };" PENDING_THEN)),
+			   "  after = { }; };")),
 		"rules.[0].then.after: 'after' without a number | expected one of packets, bytes, time\n"
 		"rules.[0].then.share: 'half' is not a share | expected a number and %\n"
 		"rules.[0].then.delay_before: '5' is not a duration | expected a number and one of ns, us, "
@@ -182,7 +187,7 @@ static void test_then_wrong(void **state)
 		"rules.[0].then.scope: unknown scope 'all' | known: from_here, this_packet, name_end\n");
 	own(RULES(TLS("a",
 		    "then = { mechanism = 'drop'; after = { event = 'helo'; packets = 3; time = '1 s';\n"
-		    "  side = 'left'; kind = 'syn'; per = 'node'; count = 1; }; }; pending = 'then:after';")),
+		    "  side = 'left'; kind = 'syn'; per = 'node'; count = 1; }; };")),
 		"rules.[0].then.after.count: unknown setting | known here: event, packets, bytes, time, "
 		"side, kind, per\n"
 		"rules.[0].then.after.event: unknown event 'helo' - did you mean 'hello'? | known: "
@@ -192,8 +197,7 @@ static void test_then_wrong(void **state)
 		"rules.[0].then.after.side: unknown side 'left' | known: any, inside, outside\n"
 		"rules.[0].then.after.kind: unknown kind 'syn' | known: any, payload, data\n"
 		"rules.[0].then.after.per: unknown per 'node' | known: flow, box\n");
-	own(RULES(TLS("a",
-		    "then = { mechanism = 'drop'; after = { bytes = 16000; }; }; pending = 'then:after';")),
+	own(RULES(TLS("a", "then = { mechanism = 'drop'; after = { bytes = 16000; }; };")),
 		"rules.[0].then.after.bytes: expected a string in quotes, not a number\n");
 }
 
@@ -262,19 +266,19 @@ static void test_options(void **state)
 
 static void test_announced_mechanism(void **state)
 {
-	struct loaded l = fine(true, RULES(TLS("a", "then = { mechanism = 'police'; direction = 'both';\n"
-						    "  burst = '16 kB (10..20)'; rate = '140 kbit/s'; }; "
-						    "pending = 'mechanism:police';")));
+	struct loaded l = fine(true, RULES(TLS("a", "then = { mechanism = 'delay'; direction = 'both';\n"
+						    "  queue = '16 kB (10..20)'; rate = '140 kbit/s'; }; "
+						    "pending = 'mechanism:delay';")));
 	const struct kd_book_rule *a = rule_of(&l, "a");
 
 	(void)state;
-	assert_string_equal(a->mechanism, "police");
+	assert_string_equal(a->mechanism, "delay");
 	assert_int_equal(a->mechanism_index, -ENOENT);
-	assert_string_equal(a->then, " rate=140 kbit/s burst=16 kB (10..20) direction=both");
+	assert_string_equal(a->then, " rate=140 kbit/s queue=16 kB (10..20) direction=both");
 	has_number(a, "then.rate", KD_UNIT_RATE, 140000, 140000, 140000);
-	has_number(a, "then.burst", KD_UNIT_BYTES, 16000, 10000, 20000);
+	has_number(a, "then.queue", KD_UNIT_BYTES, 16000, 10000, 20000);
 	assert_int_equal(a->numbers[0].size, 0);
-	assert_string_equal(a->pending, "mechanism:police");
+	assert_string_equal(a->pending, "mechanism:delay");
 	assert_true(a->needs.inert);
 	drop(&l);
 }

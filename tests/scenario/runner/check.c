@@ -311,6 +311,26 @@ static bool check_counter(const struct run *r, const struct scn_expect *x, struc
 	return differs(g, "a counter", "that exists", x->reason[0] != '\0' ? x->reason : x->key);
 }
 
+static bool check_delivered(const struct run *r, const struct scn_expect *x, struct got *g)
+{
+	uint64_t bytes = 0;
+
+	for (unsigned int i = 0; i < r->nactions; i++) {
+		const struct kd_action *a = &r->actions[i].a;
+		const struct scn_packet *p = &r->scn->packets[r->actions[i].packet];
+		uint64_t at_ns = a->time_ns - SCN_EPOCH_NS;
+
+		if (a->fate == KD_EMIT && p->flow == x->flow && p->side == x->side && at_ns >= x->from_ns &&
+			at_ns < x->to_ns)
+			bytes += p->payload_len;
+	}
+	if (bytes >= x->lo && bytes <= x->hi)
+		return true;
+	snprintf(g->why, g->room, "expected %" PRIu64 "..%" PRIu64 " bytes of payload, got %" PRIu64, x->lo,
+		x->hi, bytes);
+	return false;
+}
+
 bool check_expect(const struct run *r, const struct scn_expect *x, char *why, size_t room)
 {
 	struct got g = {.why = why, .room = room};
@@ -332,6 +352,8 @@ bool check_expect(const struct run *r, const struct scn_expect *x, char *why, si
 		return check_app(r, x, &g);
 	case SCN_EXPECT_COUNTER:
 		return check_counter(r, x, &g);
+	case SCN_EXPECT_DELIVERED:
+		return check_delivered(r, x, &g);
 	}
 	return false;
 }

@@ -288,6 +288,31 @@ static bool parse_counters(struct scn *s, struct scn_words *w, struct scn_error 
 	return true;
 }
 
+/* delivered FLOW >|< LO..HI [from TIME] [to TIME] */
+static bool parse_delivered(struct scn *s, struct scn_words *w, struct scn_error *e)
+{
+	struct scn_expect *x = add(s, SCN_EXPECT_DELIVERED, w, -1);
+	const char *word = scn_word(w), *range, *dots;
+	char lo[24] = "";
+
+	x->flow = flow_word(s, word, &x->which);
+	x->side = scn_word_is(w, ">") ? KD_INSIDE : scn_word_is(w, "<") ? KD_OUTSIDE : SCN_ANY;
+	range = scn_word(w);
+	dots = range != NULL ? strstr(range, "..") : NULL;
+	if (dots != NULL && (size_t)(dots - range) < sizeof(lo))
+		memcpy(lo, range, (size_t)(dots - range));
+	if (x->flow < 0 || x->side == SCN_ANY || !scn_u64(lo, UINT64_MAX, &x->lo) ||
+		!scn_u64(dots + 2, UINT64_MAX, &x->hi))
+		return scn_fail(e, w->line, "expect delivered FLOW >|< LO..HI [from TIME] [to TIME]");
+	x->to_ns = UINT64_MAX;
+	if (scn_word_is(w, "from") && !scn_duration(scn_word(w), &x->from_ns))
+		return scn_fail(e, w->line, "from wants a time since the beginning");
+	if (scn_word_is(w, "to") && !scn_duration(scn_word(w), &x->to_ns))
+		return scn_fail(e, w->line, "to wants a time since the beginning");
+	word = scn_word(w);
+	return word == NULL || scn_fail(e, w->line, "\"%s\" cannot be expected here", word);
+}
+
 bool scn_parse_expect(struct scn *s, struct scn_words *w, int step, struct scn_error *e)
 {
 	const char *word;
@@ -306,8 +331,11 @@ bool scn_parse_expect(struct scn *s, struct scn_words *w, int step, struct scn_e
 		return parse_app(s, w, e);
 	if (scn_word_is(w, "counters"))
 		return parse_counters(s, w, e);
+	if (scn_word_is(w, "delivered"))
+		return parse_delivered(s, w, e);
 	if (!scn_word_is(w, "no") || !scn_word_is(w, "verdict"))
-		return scn_fail(e, w->line, "expect flow, flows, verdict, no verdict, app or counters");
+		return scn_fail(
+			e, w->line, "expect flow, flows, verdict, no verdict, app, counters or delivered");
 	x = add(s, SCN_EXPECT_NO_VERDICT, w, -1);
 	word = scn_word(w);
 	x->flow = word != NULL ? flow_word(s, word, &which) : SCN_ANY;

@@ -100,6 +100,8 @@ struct scn_options {
 	char seq_sign, ack_sign, tsval_sign;
 	uint32_t seq, ack, tsval;
 	bool md5;
+	unsigned int times; /* 0 = once; else so many steps, each so much after the one before */
+	uint64_t every_ns;
 	bool bad_sum, bad_sum_seen; /* wrong bytes; and the driver says so */
 	struct scn_fragments fragments;
 };
@@ -145,6 +147,7 @@ enum scn_expect_kind {
 	SCN_EXPECT_NO_VERDICT,
 	SCN_EXPECT_APP,
 	SCN_EXPECT_COUNTER,
+	SCN_EXPECT_DELIVERED, /* payload bytes of one side that left unchanged */
 };
 
 /* One expectation. An empty string, SCN_ANY or SCN_VALUE_ANY asks nothing. */
@@ -163,6 +166,7 @@ struct scn_expect {
 	uint64_t until_ns; /* VERDICT: residual, from the verdict's time */
 	char blind[256];   /* FLOW: its blind spots in order of the list, "segments,records", or "none" */
 	char unseen[SCN_NAME];
+	uint64_t lo, hi, from_ns, to_ns; /* DELIVERED: bytes; leaving in [from, to) */
 };
 
 struct scn {
@@ -201,6 +205,9 @@ void *scn_grow(void **array, unsigned int *count, size_t size);
 /* parse.c: text to scenario. */
 bool scn_parse(struct scn *s, const char *file, const char *text, struct scn_error *e);
 void scn_free(struct scn *s);
+
+/* Repetitions of one step. */
+#define SCN_TIMES 4096
 
 #define SCN_WORDS 64
 

@@ -70,6 +70,12 @@ static int parse_option(struct scn_options *o, const char *word)
 		o->flags = scn_flags(v);
 		return o->flags != SCN_ANY ? 1 : -1;
 	}
+	if ((v = scn_after(word, "times=")) != NULL) {
+		o->times = scn_u64(v, SCN_TIMES, &n) && n > 0 ? (unsigned int)n : 0;
+		return o->times > 0 ? 1 : -1;
+	}
+	if ((v = scn_after(word, "every=")) != NULL)
+		return scn_duration(v, &o->every_ns) ? 1 : -1;
 	if (strcmp(word, "badsum") == 0 || strcmp(word, "badsum=seen") == 0) {
 		o->bad_sum = true;
 		o->bad_sum_seen = word[6] == '=';
@@ -210,14 +216,36 @@ static bool parse_said(struct scn_parser *p, int flow, int side, struct said *a)
 	return true;
 }
 
+/* What is said of one step and expected of it; the words of the latter are read each time anew. */
+static bool take_step(struct scn_parser *p, int flow, int side, struct said *said)
+{
+	struct scn *s = p->s;
+	int number = (int)s->nsteps;
+	struct scn_step *step = scn_grow((void **)&s->steps, &s->nsteps, sizeof(*s->steps));
+
+	step->line = p->w->line;
+	step->first = s->npackets;
+	if (s->in_burst++ % s->burst == 0)
+		s->bursts++;
+	step->burst = s->bursts;
+	if (!send_segments(p, flow, side, said))
+		return false;
+	step = &s->steps[number];
+	step->count = s->npackets - step->first;
+	while (scn_word_is(p->w, "expect"))
+		if (!scn_parse_expect(s, p->w, number, p->e))
+			return false;
+	return true;
+}
+
 /* TIME FLOW >|< WHAT... [OPTION...] [expect ...] */
 bool scn_parse_step(struct scn_parser *p, const char *time)
 {
 	struct scn *s = p->s;
 	struct said said = {.options = {.flags = SCN_ANY, .ttl = SCN_ANY, .urg = SCN_ANY}};
-	struct scn_step *step;
 	const char *name, *way;
-	int flow, side, number;
+	unsigned int expected;
+	int flow, side;
 
 	if (!parse_time(p, time))
 		return false;
@@ -233,19 +261,14 @@ bool scn_parse_step(struct scn_parser *p, const char *time)
 	side = way[0] == '>' ? KD_INSIDE : KD_OUTSIDE;
 	if (!parse_said(p, flow, side, &said))
 		return false;
-	number = (int)s->nsteps;
-	step = scn_grow((void **)&s->steps, &s->nsteps, sizeof(*s->steps));
-	step->line = p->w->line;
-	step->first = s->npackets;
-	if (s->in_burst++ % s->burst == 0)
-		s->bursts++;
-	step->burst = s->bursts;
-	if (!send_segments(p, flow, side, &said))
-		return false;
-	step = &s->steps[number];
-	step->count = s->npackets - step->first;
-	while (scn_word_is(p->w, "expect"))
-		if (!scn_parse_expect(s, p->w, number, p->e))
+	if ((said.options.times > 1) != (said.options.every_ns != 0))
+		return scn_fail(p->e, p->w->line, "times=N of 2 and more goes with every=TIME");
+	expected = p->w->at;
+	for (unsigned int i = 0; i == 0 || i < said.options.times; i++) {
+		p->w->at = expected;
+		s->now_ns += i > 0 ? said.options.every_ns : 0;
+		if (!take_step(p, flow, side, &said))
 			return false;
+	}
 	return true;
 }
