@@ -65,13 +65,12 @@ static bool is_lifted(struct kd_step *s)
 	       kd_knob(s, KD_KNOB_FLOW_REMOTE_SYN) == KD_REMOTE_SYN_LIFTS;
 }
 
-/* Whether its mechanism finds here what it needs. */
-static bool can_act(struct kd_step *s, const struct kd_rule *r)
+bool kd_can_act(struct kd_step *s, const struct kd_rule *r)
 {
 	const struct kd_mechanism *m;
 	unsigned int needs;
 
-	if (r->phase == KD_PHASE_OBSERVE || r->mechanism >= KD_MECHANISM_COUNT)
+	if (r->mechanism >= KD_MECHANISM_COUNT)
 		return false;
 	m = kd_mechanisms[r->mechanism];
 	needs = m->needs != NULL ? m->needs(r->params) : 0;
@@ -129,6 +128,8 @@ static void take_hold(struct kd_step *s, uint16_t rule)
 	kd_wait_begin(s);
 	f->held.until_ns = r->residual_ns != 0 ? s->now_ns + r->residual_ns : 0;
 	s->rule = rule;
+	if (r->residual_key != KD_RESIDUAL_FLOW)
+		kd_residual_put(s, rule);
 }
 
 static void allow(struct kd_step *s, uint16_t rule)
@@ -191,7 +192,7 @@ static bool answer(struct kd_step *s, struct kd_seen *seen, uint16_t first)
 			pass_for(s, rule, KD_REASON_DECIDE_PENDING);
 			return true;
 		}
-		if (can_act(s, r)) {
+		if (r->phase != KD_PHASE_OBSERVE && kd_can_act(s, r)) {
 			if (misses(s, r))
 				pass_for(s, rule, KD_REASON_DECIDE_MISSED);
 			else if (is_spared(s, r))
@@ -281,6 +282,7 @@ static __attribute__((noinline)) void observe(struct kd_step *s, struct kd_seen 
 			continue;
 		if (bit < NO_BIT)
 			f->open.seen |= 1ull << bit;
+		s->ban_until_ns = kd_residual_put(s, (uint16_t)i);
 		kd_record_verdict(s, (uint16_t)i, KD_REASON_DECIDE_OBSERVED);
 	}
 }
@@ -408,6 +410,34 @@ bool kd_decide_opening(struct kd_step *s)
 	if (!more)
 		pass(s, let_through(s, KD_REASON_FLOW_OTHER_PROTOCOL));
 	return more;
+}
+
+bool kd_decide_triggers(struct kd_step *s, uint16_t rule)
+{
+	const struct kd_rule *r = &s->e->policy->rules[rule];
+	struct kd_flow *f = s->flow;
+	struct kd_flow6 alone;
+	struct kd_seen seen;
+	bool is;
+
+	if (s->view->payload_len == 0 && r->phase != KD_PHASE_ADDRESSES)
+		return false;
+	memcpy(&alone, f, f->v6 ? sizeof(alone) : sizeof(alone.flow));
+	memset(&alone.flow.open, 0, sizeof(alone.flow.open));
+	alone.flow.open.looked_at[s->pkt->side] = 1;
+	alone.flow.app = 0;
+	s->flow = &alone.flow;
+	s->hidden = s->again = s->decoy = s->gathers = false;
+	s->fakes = s->punished = 0;
+	s->look = s->pkt->data + s->view->payload_off;
+	s->look_len = s->look_to = s->view->payload_len;
+	s->look_from = 0;
+	kd_seen_start(&seen, s->look_len != 0);
+	if (s->look_len != 0)
+		kd_classify(s);
+	is = applies(s, &seen, r) && !misses(s, r);
+	s->flow = f;
+	return is;
 }
 
 void kd_decide_spent(struct kd_step *s)

@@ -16,6 +16,8 @@ void kd_enforce(struct kd_step *s, bool trigger)
 	uint64_t none = 0;
 	struct kd_act a;
 
+	if (r->residual_restart != KD_RESTART_NOTHING && !trigger)
+		kd_residual_restart(s);
 	if (kd_waits(f, r) && !kd_wait_lets(s, &trigger))
 		return;
 	a.engine = s->e;
@@ -39,6 +41,8 @@ void kd_enforce(struct kd_step *s, bool trigger)
 	a.done = false;
 	a.reason = KD_REASON_NONE;
 	kd_mechanisms[r->mechanism]->act(&a);
+	if (s->banned)
+		a.reason = KD_REASON_DECIDE_RESIDUAL;
 	s->rule = f->rule;
 	s->fate = a.fate;
 	s->reason = a.reason;

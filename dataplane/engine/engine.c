@@ -107,11 +107,19 @@ static inline void judge_flow(struct kd_step *s)
 		kd_enforce(s, false);
 		return;
 	}
+	if (kd_has_bans(s) && kd_residual_take(s)) {
+		s->banned = true;
+		kd_enforce(s, true);
+		return;
+	}
 	if ((s->flow->flags & KD_FLOW_DECIDED) != 0) {
 		s->reason = (s->flow->flags & KD_FLOW_BIT) != 0 ? KD_REASON_FLOW_DONE : s->flow->reason;
 		return;
 	}
 	inspect(s);
+	if (s->app_index != KD_APP_NONE && s->rule == KD_RULE_NONE && s->e->bans.by_protocol &&
+		kd_has_bans(s))
+		s->banned = kd_residual_take(s);
 	if (s->e->clears && is_end(s) && (s->flow->flags & KD_FLOW_DECIDED) == 0)
 		kd_flow_clear(s);
 	if (s->rule != KD_RULE_NONE)
@@ -225,6 +233,7 @@ static void step(struct kd_engine *e, struct kd_pkt *pkt, unsigned int i, struct
 	s.reason = KD_REASON_NONE;
 	s.fate = KD_EMIT;
 	s.app_index = KD_APP_NONE;
+	s.banned = false;
 	judge(&s);
 	settle(&s);
 }
@@ -245,6 +254,8 @@ void kd_engine_burst(struct kd_engine *e, struct kd_pkt *pkts, unsigned int n, s
 		kd_observe(e, pkts, n);
 		return;
 	}
+	if (e->bans.in.slot != NULL)
+		kd_residual_hear(e);
 	for (unsigned int at = 0; at < n; at += KD_STAGE) {
 		unsigned int stage = n - at < KD_STAGE ? n - at : KD_STAGE;
 
@@ -267,6 +278,8 @@ void kd_engine_advance(struct kd_engine *e, uint64_t now_ns, struct kd_out *out)
 	out->count = 0;
 	e->injects = 0;
 	tick(e, now_ns);
+	if (e->bans.in.slot != NULL)
+		kd_residual_hear(e);
 	if (e->now_ns >= e->frag.due_ns)
 		kd_frag_expire(e, out);
 	kd_sweep(e, KD_STAGE);

@@ -112,13 +112,33 @@ struct kd_engine_config {
 	uint32_t held_max;    /* packets at once, at most KD_HELD_MAX; as many packets in fragments */
 	uint32_t gathers_max; /* sides of flows put together at once, if a knob asks for it */
 	uint32_t traces_max;  /* undecided flows whose fakes are told by what came before, likewise */
+	uint32_t bans_max;    /* residuals for other flows at once, if a rule leaves any */
+	uint32_t ban_notes;   /* room for bans told to and by other engines, a power of two; 0 = this one is
+			       * alone
+			       */
+};
+
+/*
+ * A ban for everyone, as engines that share the packets of one box tell each other of it. The key is the
+ * engine's; parts that nobody asks about are 0.
+ */
+struct kd_ban_key {
+	uint8_t inside[16], outside[16];
+	uint16_t rule, port;
+	uint8_t v6;
+	uint8_t spare[3];
+};
+
+struct kd_ban_note {
+	struct kd_ban_key key;
+	uint64_t from_ns, until_ns;
 };
 
 #define KD_ENGINE_CONFIG_DEFAULT                                                                             \
 	{                                                                                                    \
 		.seed = 1, .flows4_max = 1u << 16, .flows6_max = 1u << 14, .events_max = 4096,               \
 		.counts_max = 1u << 12, .held_max = KD_HELD_MAX, .gathers_max = 1u << 10,                    \
-		.traces_max = 1u << 14                                                                       \
+		.traces_max = 1u << 14, .bans_max = 1u << 12                                                 \
 	}
 
 /* Everything counted. in = fates[EMIT + REWRITE + DROP] + held + consumed; the reasons of each fate add up to
@@ -141,6 +161,9 @@ struct kd_counters {
 				*/
 	uint64_t counts_full;  /* packets that a `count` found no room for: it was false for them */
 	uint64_t gathers_full; /* times that a segment found no room to be put together with others */
+	uint64_t bans_new, bans_hit; /* residuals for other flows, and flows that one took hold of */
+	uint64_t bans_full;	     /* residuals that found no room */
+	uint64_t bans_untold;	     /* times that a ban for everyone could not be told to other engines */
 };
 
 /* -EINVAL: a size of 0 or over the limits; -ENOMEM. On failure *ret is untouched. */
@@ -172,6 +195,11 @@ uint64_t kd_engine_horizon(const struct kd_engine *engine);
 
 /* When time alone may end what is held, packet or none; no sooner. UINT64_MAX: nothing is held. */
 uint64_t kd_engine_due(const struct kd_engine *engine);
+
+/* Moves up to max bans out that other engines of the same policy and box are to know, and tells one to an
+ * engine; false: no room. Each may be called by one thread other than the engine's. */
+unsigned int kd_engine_bans_out(struct kd_engine *engine, struct kd_ban_note *dst, unsigned int max);
+bool kd_engine_ban_in(struct kd_engine *engine, const struct kd_ban_note *note);
 
 const struct kd_counters *kd_engine_counters(const struct kd_engine *engine);
 

@@ -157,6 +157,7 @@ void kd_flow_clear(struct kd_step *s)
 	kd_flow_note_nearest(f, KD_REASON_FLOW_CLEARED);
 	if ((f->flags & KD_FLOW_ACTING) != 0) {
 		f->flags &= (uint8_t)~KD_FLOW_ACTING;
+		f->held.until_ns = 0; /* nor is anything left of it where an undecided flow keeps its own */
 		kd_flow_note(f, KD_REASON_FLOW_CLEARED);
 		kd_record_verdict(s, (uint16_t)f->rule, KD_REASON_FLOW_CLEARED);
 		memset(&f->open, 0, sizeof(f->open));
@@ -199,6 +200,8 @@ static void let_go(struct kd_step *s)
 	uint16_t rule = f->rule;
 
 	if ((f->flags & KD_FLOW_ACTING) == 0 || f->held.until_ns == 0 || s->now_ns < f->held.until_ns)
+		return;
+	if (kd_has_bans(s) && kd_residual_goes_on(s))
 		return;
 	f->flags &= (uint8_t) ~(KD_FLOW_ACTING | KD_FLOW_DECIDED);
 	memset(&f->open, 0, sizeof(f->open));

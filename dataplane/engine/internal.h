@@ -6,6 +6,7 @@
 #ifndef KD_INTERNAL_H
 #define KD_INTERNAL_H
 
+#include "engine/ban.h"
 #include "engine/engine.h"
 #include "engine/fake.h"
 #include "engine/flow.h"
@@ -70,6 +71,7 @@ struct kd_engine {
 	bool looks;			 /* some knob asks for fakes or retransmissions */
 	bool clears;			 /* a FIN or RST may clear something */
 	struct kd_tally tally;		 /* empty unless the policy counts */
+	struct kd_bans bans;		 /* empty unless a rule leaves a residual to other flows */
 	uint8_t told_from;		 /* first bit of a flow's `seen` that no rule asks for */
 	uint64_t *wants;		 /* of each rule: see kd_match_wants */
 	uint64_t wanted[KD_PHASE_COUNT]; /* of any rule of a phase; 0 where there is none */
@@ -115,6 +117,8 @@ struct kd_step {
 	uint32_t cut;		      /* bytes at the start of the payload that nobody takes */
 	bool wants_more;	      /* some parser waits for more of the same bytes */
 	bool exact_case, dot_ignored; /* how its name compares; set when it is recognised */
+	bool banned;		      /* a residual of another flow took hold of it with this packet */
+	uint64_t ban_until_ns;	      /* of what an observing rule leaves behind; set before it is told */
 	uint8_t messages;	      /* read of this packet before the one at look */
 	uint32_t skipped;	      /* their bytes, no longer in look */
 	uint32_t seq;		      /* of the first payload byte; set when gathers is */
@@ -256,6 +260,31 @@ bool kd_decide_opening(struct kd_step *s);
 bool kd_decide_fake(struct kd_step *s);
 /* The budget of the packet's side is spent. */
 void kd_decide_spent(struct kd_step *s);
+/* Whether a rule's mechanism finds here what it needs. */
+bool kd_can_act(struct kd_step *s, const struct kd_rule *r);
+/* Whether this packet of a flow that is held, read by itself, would be a trigger of that rule. */
+bool kd_decide_triggers(struct kd_step *s, uint16_t rule);
+
+/* residual.c. The bans of a policy that leaves any. */
+int kd_residual_init(struct kd_engine *e, const struct kd_engine_config *config);
+/* A rule's trigger: what it bans for other flows; until when, 0 = nothing. */
+uint64_t kd_residual_put(struct kd_step *s, uint16_t rule);
+/* Whether a ban takes hold of the flow in hand, which no rule has hold of; then s->rule is its. Asked only
+ * while there are bans. */
+bool kd_residual_take(struct kd_step *s);
+/* The flow's time is over, but not its ban's. */
+bool kd_residual_goes_on(struct kd_step *s);
+/* A packet of a flow whose rule has `restart`. */
+void kd_residual_restart(struct kd_step *s);
+/* Takes in what other engines told. */
+void kd_residual_hear(struct kd_engine *e);
+
+/* Some ban is in force, or to come. */
+static inline bool kd_has_bans(const struct kd_step *s)
+{
+	return s->now_ns < s->e->bans.over_ns;
+}
+
 /* enforce.c: lets the flow's rule act on this packet; sets s->fate and s->reason. */
 void kd_enforce(struct kd_step *s, bool trigger);
 /* wait.c: what stands before the mechanism of a rule with `after`, `delay_before` or `scope`. A rule has

@@ -102,6 +102,9 @@
 	X(DECIDE_ALLOWED, "decide.allowed", "a rule that lets the flow through some phases matches")         \
 	X(DECIDE_COULD_NOT_ACT, "decide.could_not_act",                                                      \
 		"a rule matches, and its mechanism cannot act on this flow or from this place")              \
+	X(DECIDE_RESIDUAL, "decide.residual", "under the residual of a trigger on another flow")             \
+	X(DECIDE_RESIDUAL_NO_ROOM, "decide.residual_no_room",                                                \
+		"no room for a residual that is for other flows: it holds for its own alone")                \
 	X(DECIDE_RESIDUAL_OVER, "decide.residual_over", "the residual of an earlier trigger has ended")      \
 	X(INJECT_NO_ROOM, "inject.no_room", "no room for another injected packet in this burst")             \
 	X(INJECT_MPLS, "inject.no_reverse_stack",                                                            \

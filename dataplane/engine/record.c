@@ -101,6 +101,8 @@ void kd_record_verdict(struct kd_step *s, uint16_t rule, uint16_t reason)
 	ev->reason = reason;
 	if ((s->flow->flags & KD_FLOW_ACTING) != 0 && s->flow->held.until_ns != 0)
 		ev->until_ns = s->flow->held.until_ns;
+	if (reason == KD_REASON_DECIDE_OBSERVED)
+		ev->until_ns = s->ban_until_ns;
 	if (s->app_index != KD_APP_NONE)
 		copy_fields(ev, s);
 	kd_ring_push(&s->e->ring);

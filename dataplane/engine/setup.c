@@ -94,6 +94,18 @@ static int stream_init(struct kd_engine *e, const struct kd_engine_config *confi
 	return e->room != NULL ? 0 : -ENOMEM;
 }
 
+/* What is remembered beside the flows, if the policy asks for it. */
+static int memory_init(struct kd_engine *e, const struct kd_engine_config *config)
+{
+	int err = 0;
+
+	if (e->policy->ncounters > 0)
+		err = kd_tally_init(&e->tally, config->counts_max);
+	if (err == 0)
+		err = stream_init(e, config);
+	return err < 0 ? err : kd_residual_init(e, config);
+}
+
 int kd_engine_new(struct kd_engine **ret, const struct kd_engine_config *config)
 {
 	struct kd_engine *e = NULL;
@@ -134,11 +146,7 @@ int kd_engine_new(struct kd_engine **ret, const struct kd_engine_config *config)
 	err = kd_frag_init(&e->frag, e->policy, config->held_max, e->seed);
 	if (err < 0)
 		goto fail;
-	if (e->policy->ncounters > 0)
-		err = kd_tally_init(&e->tally, config->counts_max);
-	if (err < 0)
-		goto fail;
-	err = stream_init(e, config);
+	err = memory_init(e, config);
 	if (err == 0)
 		err = kd_fake_init(e, config);
 	if (err < 0)
@@ -164,6 +172,7 @@ void kd_engine_free(struct kd_engine *e)
 	free(e->wants);
 	kd_frag_free(&e->frag);
 	kd_tally_free(&e->tally);
+	kd_bans_free(&e->bans);
 	kd_gathers_free(&e->gathers);
 	kd_fake_free(e);
 	free(e->room);
@@ -178,6 +187,7 @@ void kd_engine_reset(struct kd_engine *e)
 	kd_flow_table_reset(&e->table);
 	kd_frag_reset(&e->frag);
 	kd_tally_reset(&e->tally);
+	kd_bans_reset(&e->bans);
 	kd_gathers_reset(&e->gathers);
 	kd_traces_reset(&e->traces);
 	kd_observer_reset(e->observer);

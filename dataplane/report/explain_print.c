@@ -113,6 +113,24 @@ static void print_phases(FILE *to, unsigned int mask)
 	}
 }
 
+/* What it leaves behind for other flows, if it does: from when on, and for how long. */
+static void print_observed(
+	const struct kd_explain *x, FILE *to, unsigned int box, const struct kd_story_note *n)
+{
+	const struct kd_rule *r = rule_of(x, box, n->rule);
+
+	fputs(", which only observes", to);
+	if (n->until_ns <= n->time_ns || r->mechanism >= KD_MECHANISM_COUNT)
+		return;
+	fprintf(to, "; residual: %s", kd_mechanisms[r->mechanism]->name);
+	if (r->publish_after_ns != 0) {
+		fputs(" after ", to);
+		print_ns(to, r->publish_after_ns);
+	}
+	fputs(", over in ", to);
+	print_ns(to, n->until_ns - n->time_ns);
+}
+
 /* What a rule that matched does about it. */
 static void print_grip(const struct kd_explain *x, FILE *to, unsigned int box, const struct kd_story_note *n)
 {
@@ -120,9 +138,10 @@ static void print_grip(const struct kd_explain *x, FILE *to, unsigned int box, c
 
 	if (r == NULL)
 		return;
-	fprintf(to, "matches rule %s", r->id);
+	fprintf(to, "%s rule %s",
+		n->reason == KD_REASON_DECIDE_RESIDUAL ? "is under the residual of" : "matches", r->id);
 	if (n->reason == KD_REASON_DECIDE_OBSERVED)
-		fputs(", which only observes", to);
+		print_observed(x, to, box, n);
 	else if (r->inert)
 		fprintf(to, ", which needs %s: not there yet, so nothing acts",
 			r->pending != NULL ? r->pending : "something");
@@ -132,6 +151,8 @@ static void print_grip(const struct kd_explain *x, FILE *to, unsigned int box, c
 		fputs(", which acts on a share of flows and not on this one", to);
 	else if (n->reason == KD_REASON_DECIDE_RESIDUAL_OVER)
 		fputs(", whose residual is over", to);
+	else if (n->reason == KD_REASON_DECIDE_RESIDUAL_NO_ROOM)
+		fputs(", and there is no room for its residual: other flows pass", to);
 	else if (n->reason == KD_REASON_DECIDE_COULD_NOT_ACT)
 		fputs(", whose mechanism cannot act here", to);
 	else if (r->closes != 0) {

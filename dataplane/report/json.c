@@ -346,7 +346,7 @@ static const char *action_of(const struct kd_event *e, const struct kd_rule *rul
 	if (rule == NULL || rule->inert || e->reason == KD_REASON_DECIDE_MISSED ||
 		e->reason == KD_REASON_DECIDE_PENDING || e->reason == KD_REASON_DECIDE_COULD_NOT_ACT ||
 		e->reason == KD_REASON_FLOW_ROLE_LIFTED || e->reason == KD_REASON_DECIDE_RESIDUAL_OVER ||
-		e->reason == KD_REASON_DECIDE_NOT_IN_SHARE)
+		e->reason == KD_REASON_DECIDE_RESIDUAL_NO_ROOM || e->reason == KD_REASON_DECIDE_NOT_IN_SHARE)
 		return "pass";
 	if (e->reason == KD_REASON_DECIDE_WAITS)
 		return "wait";

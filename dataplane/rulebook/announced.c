@@ -75,16 +75,6 @@ const struct kd_announced kd_announced_then[] = {
 };
 
 const struct kd_announced kd_announced_residual[] = {
-	{"3-tuple", TEXT("key: inside address, outside address and port")},
-	{"pair", TEXT("key: both addresses")},
-	{"address", TEXT("key: outside address")},
-	{"address:port", TEXT("key: outside address and port")},
-	{"prefix", TEXT("key: prefix of the outside address")},
-	{"tag", TEXT("key: tag of the outside address")},
-	{"protocols", TEXT("of the IP protocols, those it holds for")},
-	{"for", TEXT("whose other flows it holds for: the subscriber's, everyone's")},
-	{"restart", TEXT("what sets its time back")},
-	{"publish_after", TEXT("how long until other boxes know of it")},
 	END,
 };
 

@@ -139,6 +139,9 @@ struct kd_residual {
 	const char *key;  /* "4-tuple" ... */
 	const char *whom; /* client, subscriber, everyone */
 	const char *restart;
+	uint8_t keyed_by, held_for, restarted_by; /* as in struct kd_rule */
+	uint8_t transports;
+	uint64_t recognised;	/* announced ones have the bits of kd_protocol_word */
 	const char **protocols; /* "udp", "tls": sorted, no doubles; none = all */
 	unsigned int nprotocols;
 	struct kd_book_number time, publish_after;

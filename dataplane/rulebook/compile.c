@@ -196,6 +196,13 @@ static void rule(struct work *w, const struct kd_picked_rule *p, struct kd_rule 
 		r->flap = flap(w, &p->rule->at, r->draw, number(w, p->rule, &b->flap));
 	if (b->residual.given && b->residual.time.text != NULL)
 		r->residual_ns = number(w, p->rule, &b->residual.time);
+	r->residual_key = b->residual.keyed_by;
+	r->residual_for = b->residual.held_for;
+	r->residual_restart = b->residual.restarted_by;
+	r->residual_transports = b->residual.transports;
+	r->residual_protocols = b->residual.recognised;
+	if (b->residual.publish_after.text != NULL)
+		r->publish_after_ns = number(w, p->rule, &b->residual.publish_after);
 	if (p->miss != NULL && p->miss->value.text != NULL)
 		r->miss = number(w, p->rule, &p->miss->value);
 	when_to_act(w, p, r);

@@ -366,6 +366,19 @@ static uint16_t turn(struct program *p, uint16_t entry)
 	return turned(p, entry);
 }
 
+/* Those of a residual on the tag. */
+static void set_tags(struct program *p, struct kd_rule *r)
+{
+	uint16_t *tags = NULL;
+	unsigned int n = 0;
+
+	if (r->residual_key != KD_RESIDUAL_TAG)
+		return;
+	to_tags(p, p->rule->when, &tags, &n);
+	r->residual_tags = tags;
+	r->nresidual_tags = (uint16_t)n;
+}
+
 int kd_lower_when(struct kd_lower *l, const struct kd_book_rule *rule, const char *draw, uint16_t index)
 {
 	struct program p = {.l = l, .rule = rule, .draw = draw, .index = index, .first = l->policy->nterms};
@@ -375,6 +388,7 @@ int kd_lower_when(struct kd_lower *l, const struct kd_book_rule *rule, const cha
 		entry = KD_TERM_FALSE;
 	else if (rule->when != NULL)
 		entry = node(&p, rule->when, KD_TERM_TRUE, KD_TERM_FALSE);
+	set_tags(&p, &l->policy->rules[index]);
 	if (p.rc < 0)
 		return p.rc;
 	l->policy->rules[index].first_term = turn(&p, entry);

@@ -129,6 +129,24 @@ struct kd_term {
 #define KD_KEY_FLOW 0x080
 #define KD_KEY_WORDS "client|subscriber|server|server-prefix|tag|port|name|flow"
 
+/* What a residual is kept by, and for whom: of the inside address all, an IPv6 /64, nothing. */
+enum kd_residual_key {
+	KD_RESIDUAL_FLOW, /* the 4-tuple: it lies in the flow */
+	KD_RESIDUAL_3_TUPLE,
+	KD_RESIDUAL_PAIR,
+	KD_RESIDUAL_ADDRESS,
+	KD_RESIDUAL_PORT,   /* outside address and port */
+	KD_RESIDUAL_PREFIX, /* outside /24, /48 */
+	KD_RESIDUAL_TAG,    /* first of the rule's `to` tags that covers the outside address */
+};
+
+enum kd_residual_for { KD_FOR_CLIENT, KD_FOR_SUBSCRIBER, KD_FOR_EVERYONE };
+enum kd_restart { KD_RESTART_NOTHING, KD_RESTART_ANY_PACKET, KD_RESTART_NEXT_TRIGGER };
+
+#define KD_RESIDUAL_KEY_WORDS "4-tuple|3-tuple|pair|address|address:port|prefix|tag"
+#define KD_RESIDUAL_FOR_WORDS "client|subscriber|everyone"
+#define KD_RESTART_WORDS "nothing|any_packet|next_trigger"
+
 #define KD_COUNTERS_MAX 64
 #define KD_SEEN_MAX 32 /* rules that an `already` may name, in one policy */
 
@@ -179,15 +197,23 @@ struct kd_rule {
 	uint8_t closes;	   /* an allow: bit per enum kd_phase; 0 = no allow */
 	uint8_t seen_bit;  /* bit + 1 in a flow's `seen`, for rules an `already` names; 0 = nobody asks */
 	bool inert;	   /* matched, never acts: a part of `then` or `residual` is pending */
-	const char *pending;  /* "mechanism:police", joined with ", ", or NULL */
-	uint16_t first_term;  /* index into terms, or KD_TERM_TRUE */
-	uint16_t counter;     /* index + 1 of its counter; 0 = none */
-	uint16_t other;	      /* the rule of `else`, tried when this one cannot act; 0 = none */
-	uint64_t presence;    /* on a node whose draw is below this; UINT64_MAX = on all */
-	uint64_t draw;	      /* hash of its draw name: rules with the same one are on the same nodes */
-	uint8_t flap;	      /* index + 1 of kd_policy.flaps; 0 = it stays */
-	uint64_t residual_ns; /* 0 = as long as the flow lives */
-	uint64_t miss;	      /* a draw below this misses: share * 2^64 */
+	const char *pending;	  /* "mechanism:police", joined with ", ", or NULL */
+	uint16_t first_term;	  /* index into terms, or KD_TERM_TRUE */
+	uint16_t counter;	  /* index + 1 of its counter; 0 = none */
+	uint16_t other;		  /* the rule of `else`, tried when this one cannot act; 0 = none */
+	uint64_t presence;	  /* on a node whose draw is below this; UINT64_MAX = on all */
+	uint64_t draw;		  /* hash of its draw name: rules with the same one are on the same nodes */
+	uint8_t flap;		  /* index + 1 of kd_policy.flaps; 0 = it stays */
+	uint8_t residual_key;	  /* enum kd_residual_key */
+	uint8_t residual_for;	  /* enum kd_residual_for */
+	uint8_t residual_restart; /* enum kd_restart */
+	uint8_t residual_transports; /* KD_TRANSPORT_* it holds for; with no protocols 0 = all */
+	uint64_t residual_protocols; /* likewise, of those recognised */
+	uint64_t residual_ns;	     /* 0 = as long as the flow lives */
+	uint64_t publish_after_ns;   /* how long before other flows feel it */
+	uint16_t nresidual_tags;
+	const uint16_t *residual_tags; /* prefix sets, for KD_RESIDUAL_TAG */
+	uint64_t miss;		       /* a draw below this misses: share * 2^64 */
 	struct kd_after after;
 	uint64_t delay_before_ns; /* behind `after` */
 	uint64_t spared;	  /* a draw below this is of a flow it does not act on: 2^64 - 1 - share */

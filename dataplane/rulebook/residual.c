@@ -1,36 +1,26 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Reads `residual` (for whom, to where and for how long a rule goes on) and `miss` (how often it does not
- * act). Whatever of a residual the engine has not yet is checked all the same and becomes a need of the rule.
+ * act). Protocols that nothing recognises yet become a need of the rule.
  */
 #include "rulebook/rule.h"
 
-#include "rulebook/announced.h"
+#include "engine/protocol.h"
 #include "rulebook/place.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static void need(struct kd_book *book, struct kd_book_rule *rule, const char *name)
-{
-	char what[64];
-
-	if (kd_announced_find(kd_announced_residual, name) == NULL)
-		return;
-	snprintf(what, sizeof(what), "residual:%s", name);
-	kd_rule_need(book, rule, what, true);
-}
-
-/* The word of a setting if it is one of words, else `deflt`. */
+/* The word of a setting if it is one of words, else `deflt`, the first. */
 static const char *word(struct kd_book *book, const config_setting_t *group, const char *key,
-	const char *noun, const char *words, const char *deflt)
+	const char *noun, const char *words, const char *deflt, uint8_t *ret)
 {
 	const config_setting_t *s = kd_schema_get(group, key, KD_TYPE_STRING);
+	int index = s != NULL ? kd_schema_word(book, s, noun, words) : -1;
 
-	if (s == NULL || kd_schema_word(book, s, noun, words) < 0)
-		return deflt;
-	return kd_schema_keep(book, config_setting_get_string(s));
+	*ret = index < 0 ? 0 : (uint8_t)index;
+	return index < 0 ? deflt : kd_schema_keep(book, config_setting_get_string(s));
 }
 
 static int by_word(const void *a, const void *b)
@@ -38,14 +28,42 @@ static int by_word(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static bool is_transport(const char *word)
+static unsigned int transport(const char *word)
 {
-	return strcmp(word, "tcp") == 0 || strcmp(word, "udp") == 0 || strcmp(word, "icmp") == 0;
+	if (strcmp(word, "tcp") == 0)
+		return KD_TRANSPORT_TCP;
+	if (strcmp(word, "udp") == 0)
+		return KD_TRANSPORT_UDP;
+	return strcmp(word, "icmp") == 0 ? KD_TRANSPORT_ICMP : 0;
 }
 
-/* Of IP, and those that are recognised: kept as words, for nothing reads them yet. */
-static void protocols(struct kd_book *book, const config_setting_t *list, struct kd_residual *r)
+/* False: it is neither of IP nor recognised, which was said. */
+static bool protocol(struct kd_book *book, const config_setting_t *e, struct kd_book_rule *rule)
 {
+	const char *word = config_setting_get_string(e);
+	char what[64];
+	int index;
+
+	if (transport(word) != 0) {
+		rule->residual.transports |= (uint8_t)transport(word);
+		return true;
+	}
+	index = kd_protocol_word(book, e, "protocol", "tcp|udp|icmp|");
+	if (index < 0)
+		return false;
+	if (index < 64)
+		rule->residual.recognised |= 1ull << index;
+	if (index >= KD_PROTOCOL_COUNT) {
+		snprintf(what, sizeof(what), "protocol:%s", word);
+		kd_rule_need(book, rule, what, false);
+	}
+	return true;
+}
+
+/* Of IP, and those that are recognised. */
+static void protocols(struct kd_book *book, const config_setting_t *list, struct kd_book_rule *rule)
+{
+	struct kd_residual *r = &rule->residual;
 	unsigned int kept = 0;
 
 	r->protocols = kd_arena_alloc(book->arena, (kd_schema_count(list) + 1) * sizeof(*r->protocols));
@@ -53,7 +71,7 @@ static void protocols(struct kd_book *book, const config_setting_t *list, struct
 		const config_setting_t *e = kd_schema_element(list, i);
 		const char *word = config_setting_get_string(e);
 
-		if (!is_transport(word) && kd_protocol_word(book, e, "protocol", "tcp|udp|icmp|") < 0)
+		if (!protocol(book, e, rule))
 			continue;
 		r->protocols[r->nprotocols] = kd_schema_keep(book, word);
 		r->nprotocols += r->protocols[r->nprotocols] != NULL;
@@ -80,15 +98,14 @@ void kd_residual_read(struct kd_book *book, const config_setting_t *residual, st
 
 	kd_schema_check(book, residual, keys);
 	r->given = true;
-	r->key = word(book, residual, "key", "residual key",
-		"4-tuple|3-tuple|pair|address|address:port|prefix|tag", "4-tuple");
-	r->whom = word(book, residual, "for", "holder of a residual", "client|subscriber|everyone", "client");
-	r->restart = word(book, residual, "restart", "restart", "nothing|any_packet|next_trigger", "nothing");
+	r->key = word(book, residual, "key", "residual key", KD_RESIDUAL_KEY_WORDS, "4-tuple", &r->keyed_by);
+	r->whom = word(
+		book, residual, "for", "holder of a residual", KD_RESIDUAL_FOR_WORDS, "client", &r->held_for);
+	r->restart =
+		word(book, residual, "restart", "restart", KD_RESTART_WORDS, "nothing", &r->restarted_by);
 	s = kd_schema_get(residual, "protocols", KD_TYPE_STRINGS);
-	if (s != NULL) {
-		protocols(book, s, r);
-		need(book, rule, "protocols");
-	}
+	if (s != NULL)
+		protocols(book, s, rule);
 	s = kd_schema_get(residual, "time", KD_TYPE_STRING);
 	if (s != NULL && kd_rule_number(book, s, "residual.time", KD_UNIT_DURATION, rule, &r->time) &&
 		r->time.n.lo == 0)
@@ -96,18 +113,8 @@ void kd_residual_read(struct kd_book *book, const config_setting_t *residual, st
 			"leave the residual out: the rule then holds for the life of the flow",
 			"a residual of no time");
 	s = kd_schema_get(residual, "publish_after", KD_TYPE_STRING);
-	if (s != NULL) {
+	if (s != NULL)
 		kd_rule_number(book, s, "residual.publish_after", KD_UNIT_DURATION, rule, &r->publish_after);
-		need(book, rule, "publish_after");
-	}
-	if (book->no_memory)
-		return;
-	if (strcmp(r->key, "4-tuple") != 0)
-		need(book, rule, r->key);
-	if (strcmp(r->whom, "client") != 0)
-		need(book, rule, "for");
-	if (strcmp(r->restart, "nothing") != 0)
-		need(book, rule, "restart");
 }
 
 enum kd_type kd_miss_type(const config_setting_t *group)

@@ -180,6 +180,16 @@ static bool cannot_act(const struct kd_book *book, const struct kd_book_rule *r)
 	       (kd_when_transports(book, r->when) & KD_TRANSPORT_TCP) == 0;
 }
 
+/* Whether some `to` of the rule names a tag. */
+static bool has_tags(const struct kd_when *when)
+{
+	for (; when != NULL; when = when->next)
+		if (has_tags(when->child) || (when->kind == KD_WHEN_TERM && when->term == KD_TERM_ADDRESS &&
+						     when->of == KD_END_TO && when->addresses.ntags != 0))
+			return true;
+	return false;
+}
+
 /* What the parts must be together. */
 static void check(struct kd_book *book, const config_setting_t *at, const struct kd_book_rule *whole,
 	const struct parts *p)
@@ -194,6 +204,10 @@ static void check(struct kd_book *book, const config_setting_t *at, const struct
 			kd_schema_warn(book, at, "it says what a residual does, and there is none",
 				"\"then\" has no effect in a rule that observes");
 	}
+	if (book->diags->errors == p->errors && whole->residual.given &&
+		whole->residual.keyed_by == KD_RESIDUAL_TAG && !has_tags(whole->when))
+		kd_schema_error(book, at, "name one in \"to\": to = [ \"@TAG\" ]",
+			"a residual on the tag of a rule that names none");
 	if (allows && p->part[RESIDUAL] != NULL)
 		kd_schema_error(book, at, "an allow holds for its flow alone", "a residual beside \"allow\"");
 	if (book->diags->errors == p->errors && !book->no_memory && cannot_act(book, whole))

@@ -182,6 +182,30 @@ static inline void add_ip(struct feed *f, const struct who *w, unsigned int side
 	f->n++;
 }
 
+/* A datagram between two addresses, with `bits` set in byte `at` of the two in a row (0xff: in none). */
+static inline void add_ip6_udp(struct feed *f, uint8_t at, uint8_t bits)
+{
+	uint8_t *p = calloc(1, 14 + 40 + 8 + 1 + 64), *ip = p + 14;
+
+	kd_put16(p + 12, 0x86dd);
+	ip[0] = 0x60;
+	kd_put16(ip + 4, 9);
+	ip[6] = KD_PROTO_UDP;
+	ip[7] = 64;
+	ip[8] = ip[24] = 0x20;
+	ip[9] = ip[25] = 1;
+	ip[23] = 2;
+	if (at < 32)
+		ip[8 + at] |= bits;
+	kd_put16(ip + 40, 40000);
+	kd_put16(ip + 42, 443);
+	kd_put16(ip + 44, 9);
+	f->block[f->n] = p;
+	f->pkt[f->n] = (struct kd_pkt){
+		.data = p, .len = 63, .wire_len = 63, .side = KD_INSIDE, .time_ns = T0, .number = f->n + 1};
+	f->n++;
+}
+
 /* TCP payload, 1 ms after the packet before. */
 static inline void say(struct feed *f, const struct who *w, unsigned int side, const void *bytes, size_t len)
 {

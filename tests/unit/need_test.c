@@ -77,8 +77,7 @@ static void test_pending(void **state)
 		"rules.[0].pending.[1]: 'weather' cannot be waited for...\n"
 		"rules.[0].pending.[2]: pending on then 'after', which exists | take it out\n"
 		"rules.[0].pending.[3]: 'then:after' stands here twice\n"
-		"rules.[0].pending.[4]: unknown residual to wait for 'everyone' | known: 3-tuple, pair, "
-		"...\n");
+		"rules.[0].pending.[4]: unknown residual to wait for 'everyone' | known: none yet\n");
 	/* Of a mechanism that nobody knows nothing else is said. */
 	own(RULES(TLS("a", "then = { mechanism = 'impiar'; share = '5 %'; }; pending = 'mechanism:impiar';")),
 		"rules.[0].pending: unknown mechanism to wait for 'impiar' - did you mean 'impair'?...\n");

@@ -285,16 +285,13 @@ static void test_announced_mechanism(void **state)
 
 static void test_residual(void **state)
 {
-	static const char *const keys[] = {"3-tuple", "pair", "address", "address:port", "prefix", "tag"};
 	struct loaded l = fine(true,
 		RULES(TLS("a", RESIDUAL("for = 'client'; restart = 'nothing';")) ", " HTTP("b",
 			DROP "residual = { key = 'pair'; protocols = [ 'tls', 'icmp', 'tcp', 'quic', 'icmp' "
 			     "]; for = 'everyone';\n"
 			     "  time = '7 min (5..10)'; restart = 'any_packet'; publish_after = '10 min "
 			     "(5..15)'; };\n"
-			     "  pending = [ 'residual:pair', 'residual:protocols', 'residual:for', "
-			     "'residual:restart',\n"
-			     "  'residual:publish_after' ]; share = '1 %';")));
+			     "  pending = 'protocol:quic'; share = '1 %';")));
 	const struct kd_book_rule *a = rule_of(&l, "a"), *b = rule_of(&l, "b");
 
 	(void)state;
@@ -320,31 +317,21 @@ static void test_residual(void **state)
 	assert_string_equal(b->residual.protocols[3], "tls");
 	has_number(b, "residual.time", KD_UNIT_DURATION, 420000000000, 300000000000, 600000000000);
 	has_number(b, "residual.publish_after", KD_UNIT_DURATION, 600000000000, 300000000000, 900000000000);
-	assert_int_equal(b->needs.n, 5);
-	assert_true(b->needs.inert);
+	assert_int_equal(b->residual.keyed_by, KD_RESIDUAL_PAIR);
+	assert_int_equal(b->residual.held_for, KD_FOR_EVERYONE);
+	assert_int_equal(b->residual.restarted_by, KD_RESTART_ANY_PACKET);
+	assert_int_equal(b->residual.transports, KD_TRANSPORT_TCP | KD_TRANSPORT_ICMP);
+	assert_true((b->residual.recognised >> KD_PROTOCOL_tls & 1) != 0);
+	assert_int_equal(b->needs.n, 1);
+	assert_false(b->needs.inert);
 	drop(&l);
-	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-		char *text, *expected;
-
-		assert_true(
-			asprintf(&text, RULES(TLS("a", DROP "residual = { key = '%s'; time = '75 s'; };")),
-				keys[i]) > 0);
-		assert_true(asprintf(&expected,
-				    "rules.[0]: residual '%s' does not exist yet | write pending = "
-				    "'residual:%s'\n",
-				    keys[i], keys[i]) > 0);
-		own(text, expected);
-		free(text);
-		free(expected);
-	}
 }
 
 static void test_residual_wrong(void **state)
 {
 	(void)state;
 	own(RULES(TLS("a", DROP "residual = { key = '5-tuple'; protocols = [ 'tcp', 'sctp' ]; for = 'me';\n"
-				"  time = '75'; restart = 'never'; publish_after = 'soon'; keys = 1; };\n"
-				"  pending = [ 'residual:protocols', 'residual:publish_after' ];")),
+				"  time = '75'; restart = 'never'; publish_after = 'soon'; keys = 1; };")),
 		"rules.[0].residual.keys: unknown setting - did you mean 'key'?\n"
 		"rules.[0].residual.key: unknown residual key '5-tuple' - did you mean '4-tuple'? | known: "
 		"4-tuple, 3-tuple, pair, address, address:port, prefix, tag\n"
@@ -364,8 +351,7 @@ static void test_residual_wrong(void **state)
 		"rules.[0].residual.time: a residual of no time | leave the residual out: the rule then "
 		"holds for the life of the flow\n");
 	/* What only observes may ban, and then says how. */
-	own(RULES("{ id = 'a'; phase = 'observe'; when = { }; residual = { key = 'pair'; time = '1 s'; }; "
-		  "pending = 'residual:pair'; }"),
+	own(RULES("{ id = 'a'; phase = 'observe'; when = { }; residual = { key = 'pair'; time = '1 s'; }; }"),
 		"rules.[0]: a residual without 'then' | in observe, 'then' says what a residual does\n");
 	own(RULES("{ id = 'a'; phase = 'observe'; when = { }; " DROP
 		  " residual = { key = '4-tuple'; time = '1 s'; "
@@ -377,7 +363,7 @@ static void test_residual_wrong(void **state)
 		"?rules.[0]: 'then' has no effect in a rule that observes | it says what a residual does, "
 		"and there is none\n");
 	own(RULES("{ id = 'a'; phase = 'observe'; when = { }; " DROP
-		  "residual = { key = 'pair'; time = '1 s'; }; pending = 'residual:pair'; }"),
+		  "residual = { key = 'pair'; time = '1 s'; }; }"),
 		"");
 }
 

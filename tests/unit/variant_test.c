@@ -9,14 +9,15 @@
 
 static void test_variants(void **state)
 {
-	struct loaded l = fine(
-		true, RULES(TLS("a", DROP "miss = '50 %'; residual = { key = '4-tuple'; time = '9 s'; };\n"
-					  "variants = ( { weight = 3; name = 'as it is'; },\n"
-					  "  { then = { mechanism = 'impair'; capacity = '5 pkt (1..9)'; }; "
-					  "when = { protocol = 'http'; }; },\n"
-					  "  { residual = { key = 'pair'; time = '20 s'; }; miss = '25 %'; "
-					  "share = '50 %'; } );\n"
-					  "pending = [ 'mechanism:impair', 'residual:pair' ];")));
+	struct loaded l = fine(true,
+		RULES(TLS("a", DROP
+			"miss = '50 %'; residual = { key = '4-tuple'; time = '9 s'; };\n"
+			"variants = ( { weight = 3; name = 'as it is'; },\n"
+			"  { then = { mechanism = 'impair'; capacity = '5 pkt (1..9)'; }; "
+			"when = { protocol = 'http'; }; },\n"
+			"  { residual = { key = 'pair'; protocols = 'quic'; time = '20 s'; }; miss = '25 %'; "
+			"share = '50 %'; } );\n"
+			"pending = [ 'mechanism:impair', 'protocol:quic' ];")));
 	const struct kd_book_rule *a = rule_of(&l, "a"), *v = a->variants;
 
 	(void)state;
@@ -26,8 +27,8 @@ static void test_variants(void **state)
 	assert_string_equal(a->variant_names[0], "as it is");
 	assert_string_equal(a->variant_names[1], "2");
 	assert_int_equal(a->needs.n, 2);
-	assert_true(needs(a, "mechanism:impair") && needs(a, "residual:pair"));
-	assert_string_equal(a->pending, "mechanism:impair, residual:pair");
+	assert_true(needs(a, "mechanism:impair") && needs(a, "protocol:quic"));
+	assert_string_equal(a->pending, "mechanism:impair, protocol:quic");
 
 	assert_string_equal(v[0].id, "a");
 	assert_string_equal(v[0].draw, "rule:a");
@@ -53,7 +54,7 @@ static void test_variants(void **state)
 
 	assert_string_equal(v[2].mechanism, "drop");
 	assert_string_equal(v[2].residual.key, "pair");
-	assert_string_equal(v[2].pending, "residual:pair");
+	assert_string_equal(v[2].pending, "protocol:quic");
 	assert_int_equal(v[2].nmisses, 1);
 	assert_string_equal(v[2].misses[0].value.text, "25 %");
 	assert_int_equal(v[2].nnumbers, 3);
@@ -138,7 +139,7 @@ static void test_pending(void **state)
 	own(RULES(TLS("a", DROP "pending = [ 'mechanism:impair', 'residual:pair', 'knob:tls.certificates', "
 				"'path:boxes' ];")),
 		"rules.[0].pending.[0]: pending on mechanism 'impair', which is not used here | take it out\n"
-		"rules.[0].pending.[1]: pending on residual 'pair', which is not used here | take it out\n"
+		"rules.[0].pending.[1]: pending on residual 'pair', which exists | take it out\n"
 		"rules.[0].pending.[2]: pending on knob 'tls.certificates', which is not used here | take it "
 		"out\n"
 		"rules.[0].pending.[3]: pending on path 'boxes', which exists | take it out\n");

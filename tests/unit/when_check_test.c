@@ -178,9 +178,7 @@ static void test_reset(void **state)
 	own(RESETS("transport = [ 'udp', 'tcp' ];", ""), "");
 	own(RESETS("nth = 1;", ""), "");
 	/* Others than those that match. */
-	own(RESETS("transport = 'udp';", "residual = { key = 'address'; time = '1 s'; }; pending = "
-					 "'residual:address';"),
-		"");
+	own(RESETS("transport = 'udp';", "residual = { key = 'address'; time = '1 s'; };"), "");
 	own(RESETS("transport = 'udp';", "residual = { key = '4-tuple'; time = '1 s'; };"), never);
 	own(RULES("{ id = 'a'; phase = 'protocol'; when = { transport = 'udp'; }; " DROP
 		  "variants = ( { }, { then = { mechanism = 'reset'; }; } ); }"),

@@ -90,6 +90,10 @@ static void counters_add(struct kd_counters *sum, const struct kd_counters *c)
 	sum->counts_full += c->counts_full;
 	sum->traces_full += c->traces_full;
 	sum->gathers_full += c->gathers_full;
+	sum->bans_new += c->bans_new;
+	sum->bans_hit += c->bans_hit;
+	sum->bans_full += c->bans_full;
+	sum->bans_untold += c->bans_untold;
 	sum->knob_sets_full += c->knob_sets_full;
 }
 
@@ -101,6 +105,7 @@ void kd_live_sums(struct kd_live_state *s, struct kd_counters *engine, struct kd
 		counters_add(engine, &s->worker[i].view.engine);
 		kd_books_add(books, &s->worker[i].view.books);
 	}
+	engine->bans_untold += s->bans_untold;
 }
 
 /* At rest: the owners' own numbers, no question asked. */

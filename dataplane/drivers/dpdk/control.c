@@ -133,6 +133,10 @@ static void put_all(FILE *f, struct kd_live_state *s)
 	put(f, "traces", "full", c.traces_full);
 	put(f, "gathers", "full", c.gathers_full);
 	put(f, "knob_sets", "full", c.knob_sets_full);
+	put(f, "bans", "new", c.bans_new);
+	put(f, "bans", "hit", c.bans_hit);
+	put(f, "bans", "full", c.bans_full);
+	put(f, "bans", "untold", c.bans_untold);
 	put(f, "delay", "waiting_in", b.waiting_in);
 	put(f, "delay", "waiting_out", b.waiting_out);
 	put_losses(f, "lost_before", b.lost_in);

@@ -15,6 +15,7 @@
 #include "report/pcapng.h"
 
 #define DRAIN 64
+#define NOTES 64
 #define FILE_BUFFER (256u * 1024)
 
 struct kd_desk {
@@ -139,10 +140,26 @@ static unsigned int write_copies(struct kd_desk *d)
 	return total;
 }
 
+/* What one worker bans for everyone the others hear of; how many notes went round. */
+static unsigned int carry_bans(struct kd_desk *d)
+{
+	struct kd_ban_note note[NOTES];
+	unsigned int n, total = 0;
+
+	for (unsigned int from = 0; d->s->nworkers > 1 && from < d->s->nworkers; from++) {
+		n = kd_engine_bans_out(d->s->worker[from].engine, note, NOTES);
+		for (unsigned int to = 0; to < d->s->nworkers; to++)
+			for (unsigned int i = 0; to != from && i < n; i++)
+				d->s->bans_untold += !kd_engine_ban_in(d->s->worker[to].engine, &note[i]);
+		total += n;
+	}
+	return total;
+}
+
 unsigned int kd_desk_round(struct kd_desk *d)
 {
 	uint64_t horizon_ns = UINT64_MAX;
-	unsigned int n = 0;
+	unsigned int n = carry_bans(d);
 
 	/* the horizon first: whatever is older was in the ring when it was published */
 	for (unsigned int i = 0; i < d->s->nworkers; i++) {

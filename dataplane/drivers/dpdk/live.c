@@ -35,6 +35,7 @@
 #define FLOWS4_MAX (1u << 18)
 #define FLOWS6_MAX (1u << 16)
 #define EVENTS_MAX (1u << 14)
+#define BAN_NOTES (1u << 10)
 #define BUSY_MS 1
 #define IDLE_MS 10
 
@@ -145,6 +146,7 @@ static int make_worker(struct kd_live_state *s, unsigned int i)
 	config.flows4_max = FLOWS4_MAX;
 	config.flows6_max = FLOWS6_MAX;
 	config.events_max = EVENTS_MAX;
+	config.ban_notes = s->nworkers > 1 ? BAN_NOTES : 0;
 	rc = kd_engine_new(&w->engine, &config);
 	if (rc < 0)
 		return kd_live_say("engine: %s", strerror(-rc));

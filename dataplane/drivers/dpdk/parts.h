@@ -206,6 +206,7 @@ struct kd_live_state {
 	_Atomic bool stop;
 	_Atomic bool dispatched; /* several workers: nothing more will be handed to them */
 	_Atomic bool workers_done;
+	uint64_t bans_untold;	     /* the main thread's: a worker had no room to hear of a ban */
 	_Atomic uint64_t stamped_ns; /* every packet stamped before this has been handed to its worker */
 	struct rte_mempool *pool, *injects, *copies;
 	unsigned int pool_start[3];
