@@ -44,8 +44,67 @@ const char *kd_words_closes(struct kd_arena *arena, uint8_t phases)
 	return text;
 }
 
+/* The settings of the mechanism itself, ahead of those that any may have. */
+static const char *settings_of(struct kd_arena *arena, const struct kd_book_rule *r)
+{
+	const struct {
+		bool given;
+		const char *key;
+	} general[] = {{r->after_amount.text != NULL, " after."}, {r->flow_share.text != NULL, " share="},
+		{r->delay_before.text != NULL, " delay_before="},
+		{r->extent != KD_EXTENT_FROM_HERE, " scope="}};
+	const char *then = r->then != NULL ? r->then : "";
+	size_t len = strlen(then);
+
+	for (size_t i = 0; i < sizeof(general) / sizeof(general[0]); i++) {
+		const char *at = general[i].given ? strstr(then, general[i].key) : NULL;
+
+		if (at != NULL && (size_t)(at - then) < len)
+			len = (size_t)(at - then);
+	}
+	return kd_arena_printf(arena, "%.*s", (int)len, then);
+}
+
+static const char *after_words(struct kd_arena *arena, const struct kd_book_rule *r)
+{
+	static const char *const sides[] = {"the inside", "the outside", "either side"};
+	static const char *const kinds[] = {"", " with payload", " with data"};
+	const char *event = strstr(r->then, " after.event="), *text;
+	const struct kd_after *a = &r->after;
+
+	text = kd_arena_printf(arena, "only after %s", r->after_amount.text);
+	if (a->unit != KD_AFTER_TIME)
+		text = join(arena, join(arena, text, " of ", sides[a->side]), "", kinds[a->kind]);
+	if (a->event == KD_EVENT_OF_START || event == NULL)
+		text = join(arena, text, "", a->unit == KD_AFTER_TIME ? "" : " from the flow's start on");
+	else
+		text = join(arena, text, " behind ",
+			kd_arena_printf(arena, "%.*s", (int)strcspn(event + 13, " "), event + 13));
+	if (r->after_amount.n.ranged)
+		text = join(arena, text, ", ", a->per_box ? "the same for a box" : "drawn for each flow");
+	return text;
+}
+
+/* When, on how many flows and on what of them it acts; "" when that is at once, on all and on everything. */
+static const char *limits_of(struct kd_arena *arena, const struct kd_book_rule *r)
+{
+	static const char *const extents[] = {"", "; on the bytes that matched and no others",
+		"; on the byte that the name ends with and no others"};
+	const char *text = "";
+
+	if (r->after_amount.text != NULL)
+		text = join(arena, ";", " ", after_words(arena, r));
+	if (r->delay_before.text != NULL)
+		text = join(arena, text, "", kd_arena_printf(arena, "; %s later", r->delay_before.text));
+	if (r->flow_share.text != NULL)
+		text = join(arena, text, "", kd_arena_printf(arena, "; on %s of flows", r->flow_share.text));
+	return join(arena, text, "", extents[r->extent]);
+}
+
 const char *kd_words_then(struct kd_arena *arena, const struct kd_book_rule *r)
 {
+	const char *settings, *limits;
+
 	const char *closes;
 
 	if (r->closes != 0) {
@@ -56,8 +115,12 @@ const char *kd_words_then(struct kd_arena *arena, const struct kd_book_rule *r)
 		return "counted";
 	if (r->mechanism_index < 0)
 		return join(arena, r->mechanism, "", r->then != NULL ? r->then : "");
-	return kd_arena_printf(arena, "%s%s (%s)", r->mechanism, r->then != NULL ? r->then : "",
-		kd_mechanisms[r->mechanism_index]->title);
+	settings = settings_of(arena, r);
+	limits = limits_of(arena, r);
+	if (settings == NULL || limits == NULL)
+		return NULL;
+	return kd_arena_printf(arena, "%s%s (%s)%s", r->mechanism, settings,
+		kd_mechanisms[r->mechanism_index]->title, limits);
 }
 
 static const char *words_of(struct kd_arena *arena, const char *const *words, unsigned int n)

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FRAME_BYTES 1600 /* of an injected packet, with the link header */
-#define FRAME_ROOM 64	 /* writable before and behind it, for the boxes it crosses */
+#define FRAME_BYTES KD_FRAME_BYTES
+#define FRAME_ROOM 64 /* writable before and behind it, for the boxes it crosses */
 
 struct frame {
 	struct frame *next;
@@ -281,22 +281,23 @@ static void hold(struct kd_chain *c, struct passing *p, const struct kd_action *
  * number from 1 on tells what it injected apart in the records of other boxes. */
 static void inject(struct kd_chain *c, const struct kd_action *a)
 {
-	const struct passing *by = a->handle;
-	struct passing *root = by->root, *p;
+	const struct passing *by = a->handle; /* NULL: that may be gone, the frame comes later */
+	struct passing *root = by != NULL ? by->root : NULL, *p;
 	struct frame *f = c->frame_free;
 
-	if (f == NULL || a->len > FRAME_BYTES || root->injected == 2 * c->n) {
+	if (f == NULL || a->len > FRAME_BYTES || (root != NULL && root->injected == 2 * c->n)) {
 		c->unplaced[a->reason]++;
 		return;
 	}
 	c->frame_free = f->next;
 	memcpy(f->bytes + FRAME_ROOM, a->data, a->len);
 	p = take(c);
-	*p = (struct passing){.root = root,
+	*p = (struct passing){.root = root != NULL ? root : p,
 		.frame = f,
 		.from = f->bytes,
 		.to = f->bytes + sizeof(f->bytes),
-		.handle = root->handle,
+		.handle = root != NULL ? root->handle : NULL,
+		.n = a->n,
 		.fate = KD_INJECT,
 		.box = a->box,
 		.pkt = {.data = f->bytes + FRAME_ROOM,
@@ -305,12 +306,12 @@ static void inject(struct kd_chain *c, const struct kd_action *a)
 			.headroom = FRAME_ROOM,
 			.side = a->side ^ 1,
 			.link = a->link,
-			.n = ++root->injected,
+			.n = root != NULL ? ++root->injected : a->n,
 			.time_ns = a->time_ns,
 			.number = a->number,
 			.handle = p}};
 	p->pkt.tailroom = room_of(p->pkt.data + a->len, p->to);
-	root->refs++;
+	p->root->refs++;
 	c->injected_inside++;
 	note(p, a);
 	go_on(c, p);

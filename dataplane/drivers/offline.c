@@ -183,17 +183,25 @@ static void on_seen(void *user, const struct kd_action *a)
 	tell(user, a, a->handle);
 }
 
+/* To hold a packet back is to do something, too. */
+static bool was_enforced(const struct kd_action *a, const struct slot *s)
+{
+	if (a->fate == KD_EMIT)
+		return a->rule != 0 && a->time_ns > s->in.time_ns;
+	return a->fate != KD_HOLD;
+}
+
 static void carry_out(struct run *r, const struct kd_action *a)
 {
 	struct slot *s = a->handle;
 
-	if (a->fate >= KD_FATE_COUNT || s == NULL || (!s->out && a->fate != KD_INJECT)) {
+	if (a->fate >= KD_FATE_COUNT || (a->fate != KD_INJECT && (s == NULL || !s->out))) {
 		kd_offline_fail(r->ret, KD_OFFLINE_INTERNAL,
 			"packet %" PRIu64 " came back twice or in no known way", a->number);
 		return;
 	}
 	r->ret->fates[a->fate]++;
-	if (a->fate != KD_EMIT && a->fate != KD_HOLD && !r->enforced) {
+	if (!r->enforced && was_enforced(a, s)) {
 		r->enforced = true;
 		r->enforced_at = (struct place){a->time_ns, a->number};
 	}

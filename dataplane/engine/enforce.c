@@ -36,16 +36,26 @@ void kd_enforce(struct kd_step *s, bool trigger)
 	a.rule = f->rule;
 	a.opened = (uint8_t)f->opened;
 	a.trigger = trigger || r->scope != KD_EXTENT_FROM_HERE;
+	a.whole = s->pkt == &s->e->frag.whole.pkt;
+	a.injected = 0;
 	a.fate = KD_EMIT;
 	a.forged = false;
 	a.done = false;
 	a.reason = KD_REASON_NONE;
+	a.not_before_ns = a.mark_ns = 0;
+	a.overtakes = false;
+	a.no_room = KD_DROP;
 	kd_mechanisms[r->mechanism]->act(&a);
 	if (s->banned)
 		a.reason = KD_REASON_DECIDE_RESIDUAL;
 	s->rule = f->rule;
 	s->fate = a.fate;
 	s->reason = a.reason;
+	s->injected = a.injected;
+	s->not_before_ns = a.not_before_ns;
+	s->mark_ns = a.mark_ns;
+	s->overtakes = a.overtakes;
+	s->no_room = a.no_room;
 	if (a.forged)
 		f->flags |= KD_FLOW_FORGED | KD_FLOW_BIT;
 	if (a.fate != KD_EMIT || a.forged || (f->flags & KD_FLOW_BIT) == 0)
@@ -124,20 +134,14 @@ uint8_t *kd_inject_buffer(struct kd_act *a, size_t *room)
 	return e->inject[e->injects];
 }
 
-void kd_inject(struct kd_act *a, uint8_t *bytes, size_t len, unsigned int side, uint16_t reason)
+static void say_inject(struct kd_act *a, uint8_t *bytes, size_t len, unsigned int side, uint16_t reason)
 {
-	struct kd_engine *e = a->engine;
 	struct kd_out *out = a->out;
-	uint8_t n = 1;
 
-	for (uint32_t i = out->count; i > 0 && out->actions[i - 1].fate == KD_INJECT &&
-				      out->actions[i - 1].number == a->pkt->number;
-		i--)
-		n++;
 	out->actions[out->count++] = (struct kd_action){.fate = KD_INJECT,
 		.side = (uint8_t)side,
 		.link = a->pkt->link,
-		.n = n,
+		.n = ++a->injected,
 		.reason = reason,
 		.rule = a->rule,
 		.len = (uint32_t)len,
@@ -146,7 +150,30 @@ void kd_inject(struct kd_act *a, uint8_t *bytes, size_t len, unsigned int side, 
 		.number = a->pkt->number,
 		.flow_id = a->flow_id,
 		.handle = a->pkt->handle};
-	e->injects++;
-	e->count.fates[KD_INJECT]++;
-	e->count.inject_reasons[reason]++;
+	a->engine->count.fates[KD_INJECT]++;
+	a->engine->count.inject_reasons[reason]++;
+}
+
+void kd_inject(struct kd_act *a, uint8_t *bytes, size_t len, unsigned int side, uint16_t reason)
+{
+	say_inject(a, bytes, len, side, reason);
+	a->engine->injects++;
+}
+
+bool kd_inject_copy(struct kd_act *a, uint16_t reason)
+{
+	struct kd_engine *e = a->engine;
+
+	if (e->copy == NULL || e->copies == KD_BURST_MAX || a->out->count == a->out->room) {
+		kd_inject_refuse(a, KD_REASON_INJECT_NO_ROOM);
+		return false;
+	}
+	if (a->pkt->len > KD_FRAME_BYTES) {
+		kd_inject_refuse(a, KD_REASON_INJECT_FRAME_TOO_LONG);
+		return false;
+	}
+	memcpy(e->copy[e->copies], a->pkt->data, a->pkt->len);
+	say_inject(a, e->copy[e->copies], a->pkt->len, a->pkt->side ^ 1u, reason);
+	e->copies++;
+	return true;
 }

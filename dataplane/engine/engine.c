@@ -190,6 +190,8 @@ static void judge(struct kd_step *s)
 		return;
 	kd_flow_take(s, s->hint);
 	judge_flow(s);
+	if ((s->not_before_ns | s->e->later.n) != 0)
+		kd_later_take(s);
 	keep_score(s);
 }
 
@@ -210,8 +212,10 @@ static void settle(struct kd_step *s)
 		.number = s->pkt->number,
 		.flow_id = s->flow != NULL && e->flow_ids ? kd_flow_id(e, s->flow) : 0,
 		.handle = s->pkt->handle};
-	e->count.fates[s->fate]++;
-	e->count.reasons[s->reason]++;
+	if (s->later != 0)
+		kd_later_keep(s, a);
+	e->count.fates[a->fate]++;
+	e->count.reasons[a->reason]++;
 }
 
 static void step(struct kd_engine *e, struct kd_pkt *pkt, unsigned int i, struct kd_out *out)
@@ -232,6 +236,10 @@ static void step(struct kd_engine *e, struct kd_pkt *pkt, unsigned int i, struct
 	s.rule = KD_RULE_NONE;
 	s.reason = KD_REASON_NONE;
 	s.fate = KD_EMIT;
+	s.injected = 0;
+	s.overtakes = false;
+	s.not_before_ns = 0;
+	s.later = 0;
 	s.app_index = KD_APP_NONE;
 	s.banned = false;
 	judge(&s);
@@ -246,10 +254,31 @@ static void tick(struct kd_engine *e, uint64_t time_ns)
 		e->now_ns = time_ns;
 }
 
-void kd_engine_burst(struct kd_engine *e, struct kd_pkt *pkts, unsigned int n, struct kd_out *out)
+/* Fragments that waited too long, and what is due to leave: in order of time, the lost before what leaves. */
+static __attribute__((noinline)) void end_what_is_due(struct kd_engine *e, struct kd_out *out)
+{
+	while (e->frag.due_ns <= e->now_ns || e->later.due_ns <= e->now_ns) {
+		uint64_t now_ns = e->now_ns;
+
+		if (e->frag.due_ns <= e->later.due_ns)
+			kd_frag_expire(e, out, e->later.due_ns < now_ns ? e->later.due_ns : now_ns);
+		else
+			kd_later_expire(e, out, e->frag.due_ns <= now_ns ? e->frag.due_ns - 1 : now_ns);
+	}
+	e->due_ns = e->frag.due_ns < e->later.due_ns ? e->frag.due_ns : e->later.due_ns;
+}
+
+static void begin(struct kd_engine *e, struct kd_out *out)
 {
 	out->count = 0;
-	e->injects = 0;
+	e->injects = e->copies = 0;
+	if (e->later.spent != 0)
+		kd_later_begin(&e->later);
+}
+
+void kd_engine_burst(struct kd_engine *e, struct kd_pkt *pkts, unsigned int n, struct kd_out *out)
+{
+	begin(e, out);
 	if (e->observer != NULL) {
 		kd_observe(e, pkts, n);
 		return;
@@ -264,8 +293,8 @@ void kd_engine_burst(struct kd_engine *e, struct kd_pkt *pkts, unsigned int n, s
 			look_away(e, pkts + at, stage);
 		for (unsigned int i = 0; i < stage; i++) {
 			tick(e, pkts[at + i].time_ns);
-			if (e->now_ns >= e->frag.due_ns)
-				kd_frag_expire(e, out);
+			if (e->now_ns >= e->due_ns)
+				end_what_is_due(e, out);
 			count_in(e, &pkts[at + i]);
 			step(e, &pkts[at + i], i, out);
 		}
@@ -275,12 +304,19 @@ void kd_engine_burst(struct kd_engine *e, struct kd_pkt *pkts, unsigned int n, s
 
 void kd_engine_advance(struct kd_engine *e, uint64_t now_ns, struct kd_out *out)
 {
-	out->count = 0;
-	e->injects = 0;
+	begin(e, out);
 	tick(e, now_ns);
 	if (e->bans.in.slot != NULL)
 		kd_residual_hear(e);
-	if (e->now_ns >= e->frag.due_ns)
-		kd_frag_expire(e, out);
+	if (e->now_ns >= e->due_ns)
+		end_what_is_due(e, out);
 	kd_sweep(e, KD_STAGE);
+}
+
+void kd_engine_release(struct kd_engine *e, struct kd_out *out)
+{
+	begin(e, out);
+	kd_frag_release(e, out);
+	kd_later_release(e, out);
+	e->due_ns = UINT64_MAX;
 }

@@ -70,13 +70,16 @@ struct kd_action {
 	uint64_t time_ns; /* EMIT, REWRITE, INJECT: not before; DROP: when it was lost */
 	uint64_t number;  /* of the input packet; for INJECT of the one that caused it */
 	uint64_t flow_id; /* 0 when there is no flow, or when config.flow_ids is off */
-	void *handle;	  /* the packet's; for INJECT the template's, which is only borrowed */
+	void *handle; /* the packet's; for INJECT the template's, which is only borrowed, or NULL: it leaves
+			 later */
 };
 
 /* A packet's own action, one more if it was held, and what a mechanism may inject for it. */
 #define KD_ACTIONS_PER_PKT 4
 /* Packets an engine may hold at once: any call may end all of them. */
 #define KD_HELD_MAX 1024
+/* Bytes of an injected frame, with its link header. */
+#define KD_FRAME_BYTES 2048
 /* What `room` must be for a burst of n packets; for calls without a packet, n is 0. */
 #define KD_OUT_ROOM(n) ((n)*KD_ACTIONS_PER_PKT + KD_HELD_MAX)
 /* Most packets of one kd_engine_burst. */

@@ -18,7 +18,7 @@
 #define KD_FLOW_DECIDED 0x01 /* no more inspection */
 #define KD_FLOW_ACTING 0x02  /* `rule` has hold of it */
 #define KD_FLOW_BIT 0x04     /* a mechanism changed something at least once */
-#define KD_FLOW_HURT 0x08    /* a packet was dropped or altered */
+#define KD_FLOW_HURT 0x08    /* a packet was dropped, altered or held back */
 #define KD_FLOW_FORGED 0x10  /* a forged end of the connection went out */
 #define KD_FLOW_CLOSED                                                                                       \
 	0x20 /* FIN or RST seen: only a new SYN cares (X-THR-2021: FIN and RST clear no state) */

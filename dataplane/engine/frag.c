@@ -166,6 +166,8 @@ static struct kd_frag_queue *open_queue(struct kd_engine *e, const struct kd_fra
 	f->newest = at;
 	if (q->first_ns + f->lifetime_ns < f->due_ns)
 		f->due_ns = q->first_ns + f->lifetime_ns;
+	if (f->due_ns < e->due_ns)
+		e->due_ns = f->due_ns;
 	return q;
 }
 
@@ -275,6 +277,8 @@ static bool hold(struct kd_step *s, struct kd_frag_queue *q, const struct said *
 	struct kd_frag *f = &s->e->frag;
 	uint32_t at = f->piece_free;
 
+	if (kd_held_places(s->e) >= f->max)
+		return false;
 	if (at != 0)
 		f->piece_free = f->piece[at].next;
 	else if (f->piece_top < f->max)
@@ -397,7 +401,7 @@ static void lose(
 	close_queue(&e->frag, q);
 }
 
-void kd_frag_expire(struct kd_engine *e, struct kd_out *out)
+void kd_frag_expire(struct kd_engine *e, struct kd_out *out, uint64_t until_ns)
 {
 	struct kd_frag *f = &e->frag;
 
@@ -406,7 +410,7 @@ void kd_frag_expire(struct kd_engine *e, struct kd_out *out)
 		struct kd_frag_queue *q = &f->queue[f->oldest];
 		uint64_t due_ns = q->first_ns + f->lifetime_ns;
 
-		if (e->now_ns < due_ns) {
+		if (until_ns < due_ns) {
 			f->due_ns = due_ns;
 			return;
 		}
@@ -414,11 +418,10 @@ void kd_frag_expire(struct kd_engine *e, struct kd_out *out)
 	}
 }
 
-void kd_engine_release(struct kd_engine *e, struct kd_out *out)
+void kd_frag_release(struct kd_engine *e, struct kd_out *out)
 {
 	struct kd_frag *f = &e->frag;
 
-	out->count = 0;
 	while (f->oldest != 0)
 		lose(e, &f->queue[f->oldest], out, KD_REASON_FRAG_END_OF_RUN, e->now_ns);
 	f->due_ns = UINT64_MAX;

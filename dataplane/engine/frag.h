@@ -88,7 +88,9 @@ bool kd_frag_take(struct kd_step *s);
 void kd_frag_settle(struct kd_step *s);
 /* whole.c: puts the queue's pieces and the last one together and decodes that; 0, or a reason why not. */
 uint16_t kd_frag_join(struct kd_engine *e, const struct kd_frag_queue *q, const struct kd_frag_piece *last);
-/* Ends what waited until due_ns. */
-void kd_frag_expire(struct kd_engine *e, struct kd_out *out);
+/* Ends what waited until then at most. */
+void kd_frag_expire(struct kd_engine *e, struct kd_out *out, uint64_t until_ns);
+/* Gives all of it back. */
+void kd_frag_release(struct kd_engine *e, struct kd_out *out);
 
 #endif

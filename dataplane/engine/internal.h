@@ -14,6 +14,7 @@
 #include "engine/gather.h"
 #include "engine/guard.h"
 #include "engine/knob.h"
+#include "engine/later.h"
 #include "engine/protocol.h"
 #include "engine/ring.h"
 #include "engine/tally.h"
@@ -29,9 +30,7 @@
 /* Room in which parsers put pieces together: a handshake message of one record at most. */
 #define KD_ROOM_BYTES 16384
 
-/* Injected frames of one call: bytes each, and how many; two for each packet of the largest burst (RST to
- * both). */
-#define KD_INJECT_BYTES 192
+/* Injected frames of one call: two for each packet of the largest burst (RST to both), and a copy of each. */
 #define KD_INJECT_SLOTS (2 * KD_BURST_MAX)
 
 struct kd_engine {
@@ -59,7 +58,9 @@ struct kd_engine {
 		uint8_t pool;
 	} finish; /* where kd_engine_finish goes on */
 
+	uint64_t due_ns; /* nothing that is held ends before this; the less of the two that follow */
 	struct kd_frag frag;
+	struct kd_later later;
 	struct kd_knob_table knobs;
 	struct kd_gathers gathers;	 /* empty unless a knob asks for it */
 	uint8_t *room;			 /* for parsers; NULL unless a knob asks for it */
@@ -83,7 +84,8 @@ struct kd_engine {
 
 	struct kd_ring ring;
 	uint8_t (*inject)[KD_INJECT_BYTES];
-	uint32_t injects; /* used in this call */
+	uint8_t (*copy)[KD_FRAME_BYTES]; /* NULL: no rule sends copies */
+	uint32_t injects, copies;	 /* used in this call */
 
 	struct kd_counters count;
 	struct kd_view view[KD_STAGE];
@@ -107,6 +109,11 @@ struct kd_step {
 	uint16_t rule;	 /* what decide found */
 	uint16_t reason; /* why it goes where it goes */
 	uint8_t fate;
+	uint8_t injected; /* frames for it so far */
+	uint8_t no_room;  /* see struct kd_act; so are the next three */
+	bool overtakes;
+	uint64_t not_before_ns, mark_ns;
+	uint32_t later;		      /* where it waits; 0 = it does not */
 	uint8_t app_index;	      /* KD_APP_NONE = not recognised in this packet */
 	bool gathers;		      /* this side's segments are put together */
 	bool hidden;		      /* not believed: only rules with a `fake` term are shown it */
@@ -225,6 +232,12 @@ uint64_t kd_match_wants(const struct kd_policy *policy, uint16_t term);
 static inline uint64_t kd_offers(const struct kd_step *s)
 {
 	return 1ull << (s->app_index != KD_APP_NONE ? s->app_index : 63);
+}
+
+/* Places of the pools of what is held that are taken. */
+static inline uint64_t kd_held_places(const struct kd_engine *e)
+{
+	return e->count.held + e->later.injects;
 }
 
 /* The end the flow was opened to. */

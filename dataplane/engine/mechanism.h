@@ -15,7 +15,7 @@
 #include "engine/engine.h"
 #include "engine/reason.h"
 
-#define KD_MECH_PARAMS 32 /* bytes of a rule's settings */
+#define KD_MECH_PARAMS 64 /* bytes of a rule's settings */
 #define KD_MECH_STATE 8	  /* bytes of state in a decided flow */
 
 enum kd_option_kind {
@@ -58,11 +58,17 @@ struct kd_act {
 	uint16_t rule;
 	uint8_t opened; /* enum kd_side that opened the flow */
 	bool trigger;	/* the first packet it acts on */
+	bool whole; /* put together from fragments, which leave as they came: neither edited nor held back */
+	uint8_t injected; /* frames for it so far */
 	/* out: */
 	uint8_t fate; /* KD_EMIT, KD_REWRITE (pkt->data and len are the new frame) or KD_DROP */
 	bool forged;  /* a forged end of the connection went out: the flow's outcome is blocked */
 	bool done;    /* nothing more to do on this flow; its later packets pass */
 	uint16_t reason;
+	uint64_t not_before_ns; /* it leaves then, in order; 0 = now, or behind what is held before it */
+	uint64_t mark_ns;	/* with it: kept with what is held of this flow and side */
+	bool overtakes;		/* it goes before what is held of its flow and side */
+	uint8_t no_room;	/* its fate when nothing more can be held back: KD_DROP, or KD_EMIT now */
 };
 
 /* What a rule's settings ask of its place before it can act; if it is not there, `else` is tried. */
@@ -71,6 +77,9 @@ struct kd_act {
 #define KD_NEEDS_ROLES 0x4 /* to know which end is the client */
 #define KD_NEEDS_FRAME                                                                                       \
 	0x8 /* to edit later packets: what comes in fragments it lets pass. All others may drop it */
+
+#define KD_NEEDS_LATER 0x10  /* the pool of what leaves later: never lacking, made when asked for */
+#define KD_NEEDS_COPIES 0x20 /* room for whole frames to inject, likewise */
 
 struct kd_mechanism {
 	const char *name;
@@ -93,7 +102,22 @@ uint64_t kd_act_draw(const struct kd_act *a, unsigned int purpose, uint64_t abou
  * hand. */
 uint8_t *kd_inject_buffer(struct kd_act *a, size_t *room); /* NULL: no room, already counted */
 void kd_inject(struct kd_act *a, uint8_t *bytes, size_t len, unsigned int side, uint16_t reason);
+/* The same of a copy, which leaves at that time, where KD_NEEDS_LATER asked for it. */
+void kd_inject_at(struct kd_act *a, const uint8_t *bytes, size_t len, unsigned int side, uint16_t reason,
+	uint64_t not_before_ns);
+/* The packet in hand once more, onward; where KD_NEEDS_COPIES asked for it. False: no room, counted. */
+bool kd_inject_copy(struct kd_act *a, uint16_t reason);
 /* Counts an injection that could not be made, by name. */
 void kd_inject_refuse(struct kd_act *a, uint16_t reason);
+
+/* What is held back of the flow and side of the packet in hand. */
+struct kd_queued {
+	uint64_t bytes; /* of IP */
+	uint32_t packets;
+	uint64_t mark_ns; /* left by the last that a rule held back; 0 = nothing is held */
+};
+void kd_act_queued(const struct kd_act *a, struct kd_queued *ret);
+/* Bytes of IP of the packet in hand, as its headers say. */
+uint32_t kd_act_ip_bytes(const struct kd_act *a);
 
 #endif

@@ -47,6 +47,9 @@
 		"a rule would edit this packet, but it came in fragments: forwarded as they are")            \
 	X(FRAG_END_OF_RUN, "frag.end_of_run",                                                                \
 		"the run ended while the fragment waited for the rest of its packet")                        \
+	X(LATER_HELD, "later.held", "held back until its time comes, or for those held before it")           \
+	X(LATER_NO_ROOM, "later.no_room", "no room to hold another packet back")                             \
+	X(LATER_END_OF_RUN, "later.end_of_run", "the run ended while it was held back")                      \
 	X(GUARD_OUTSIDE_LAB, "guard.outside_lab",                                                            \
 		"an end of this flow is not in the lab: forwarded untouched")                                \
 	X(GUARD_LAB_SIZE, "guard.lab_size", "more inside addresses than a lab has: forwarded untouched")     \
@@ -111,6 +114,7 @@
 		"cannot answer backwards: the reverse MPLS stack is unknown")                                \
 	X(INJECT_TOO_LONG, "inject.template_too_long",                                                       \
 		"the trigger's headers do not fit an injected packet")                                       \
+	X(INJECT_FRAME_TOO_LONG, "inject.frame_too_long", "the frame is too long for a copy to be injected") \
 	X(CHAIN_NO_ROOM, "chain.no_room", "no room to carry an injected packet on through the path's boxes")
 
 enum kd_reason_core {

@@ -60,6 +60,19 @@ static uint32_t depth_of(const struct kd_settings *s)
 	return s->stream_depth < DEPTH_LIMIT ? (uint32_t)s->stream_depth : DEPTH_LIMIT;
 }
 
+static bool sends_copies(const struct kd_policy *p)
+{
+	for (uint32_t i = 1; i <= p->nrules; i++) {
+		const struct kd_rule *r = &p->rules[i];
+		const struct kd_mechanism *m =
+			r->mechanism < KD_MECHANISM_COUNT ? kd_mechanisms[r->mechanism] : NULL;
+
+		if (m != NULL && m->needs != NULL && (m->needs(r->params) & KD_NEEDS_COPIES) != 0)
+			return true;
+	}
+	return false;
+}
+
 static int ring_init(struct kd_ring *r, uint32_t events_max)
 {
 	uint32_t size = 16;
@@ -106,6 +119,26 @@ static int memory_init(struct kd_engine *e, const struct kd_engine_config *confi
 	return err < 0 ? err : kd_residual_init(e, config);
 }
 
+static int make_inject(struct kd_engine *e)
+{
+	e->inject = calloc(KD_INJECT_SLOTS, sizeof(*e->inject));
+	if (e->inject == NULL)
+		return -ENOMEM;
+	if (!sends_copies(e->policy))
+		return 0;
+	e->copy = calloc(KD_BURST_MAX, sizeof(*e->copy));
+	return e->copy != NULL ? 0 : -ENOMEM;
+}
+
+/* Pools of what is held. */
+static int make_held(struct kd_engine *e, uint32_t held_max)
+{
+	int err = kd_frag_init(&e->frag, e->policy, held_max, e->seed);
+
+	e->due_ns = UINT64_MAX;
+	return err < 0 ? err : kd_later_init(&e->later, e->policy, held_max);
+}
+
 int kd_engine_new(struct kd_engine **ret, const struct kd_engine_config *config)
 {
 	struct kd_engine *e = NULL;
@@ -143,16 +176,14 @@ int kd_engine_new(struct kd_engine **ret, const struct kd_engine_config *config)
 	err = kd_scratch_new(&e->scratch, e->policy->name_patterns, e->policy->signatures);
 	if (err < 0)
 		goto fail;
-	err = kd_frag_init(&e->frag, e->policy, config->held_max, e->seed);
+	err = make_held(e, config->held_max);
 	if (err < 0)
 		goto fail;
 	err = memory_init(e, config);
 	if (err == 0)
 		err = kd_fake_init(e, config);
-	if (err < 0)
-		goto fail;
-	e->inject = calloc(KD_INJECT_SLOTS, sizeof(*e->inject));
-	err = e->inject != NULL ? 0 : -ENOMEM;
+	if (err == 0)
+		err = make_inject(e);
 	if (err < 0)
 		goto fail;
 	*ret = e;
@@ -169,8 +200,10 @@ void kd_engine_free(struct kd_engine *e)
 	kd_observer_free(e->observer);
 	free(e->cures);
 	free(e->inject);
+	free(e->copy);
 	free(e->wants);
 	kd_frag_free(&e->frag);
+	kd_later_free(&e->later);
 	kd_tally_free(&e->tally);
 	kd_bans_free(&e->bans);
 	kd_gathers_free(&e->gathers);
@@ -186,6 +219,8 @@ void kd_engine_reset(struct kd_engine *e)
 {
 	kd_flow_table_reset(&e->table);
 	kd_frag_reset(&e->frag);
+	kd_later_reset(&e->later);
+	e->due_ns = UINT64_MAX;
 	kd_tally_reset(&e->tally);
 	kd_bans_reset(&e->bans);
 	kd_gathers_reset(&e->gathers);
@@ -198,7 +233,7 @@ void kd_engine_reset(struct kd_engine *e)
 	atomic_store(&e->ring.tail, 0);
 	memset(&e->finish, 0, sizeof(e->finish));
 	e->now_ns = 0;
-	e->injects = 0;
+	e->injects = e->copies = 0;
 }
 
 unsigned int kd_engine_events(struct kd_engine *e, struct kd_event *dst, unsigned int max)
@@ -224,7 +259,7 @@ uint64_t kd_engine_horizon(const struct kd_engine *e)
 
 uint64_t kd_engine_due(const struct kd_engine *e)
 {
-	return e->frag.due_ns;
+	return e->due_ns;
 }
 
 const struct kd_counters *kd_engine_counters(const struct kd_engine *e)

@@ -20,21 +20,6 @@
 	}
 
 const struct kd_announced kd_announced_mechanisms[] = {
-	{"delay", "time", KD_UNIT_DURATION, NULL, "how long each packet is held"},
-	{"delay", "jitter", KD_UNIT_DURATION, NULL, "up to so much more or less"},
-	{"delay", "rate", KD_UNIT_RATE, NULL, "how fast the queue empties"},
-	{"delay", "queue", KD_UNIT_BYTES, NULL, "what the queue holds; more is dropped"},
-	{"delay", "reorder", KD_UNIT_SHARE, NULL, "packets that overtake those before them"},
-	{"delay", "direction", KD_UNIT_KINDS, DIRECTIONS, "which packets are held"},
-	/* X-ARCH-8: "capacity", 0 is a block and 100 lets all pass. */
-	{"impair", "capacity", KD_UNIT_COUNT, NULL, "packets of a hundred that pass, 0 to 100"},
-	{"impair", "loss", KD_UNIT_SHARE, NULL, "packets that vanish, each drawn alone"},
-	{"impair", "burst_loss", KD_UNIT_SHARE, NULL, "packets that vanish while a burst of loss lasts"},
-	{"impair", "burst_start", KD_UNIT_SHARE, NULL, "packets with which such a burst starts"},
-	{"impair", "burst_end", KD_UNIT_SHARE, NULL, "packets of a burst with which it ends"},
-	{"impair", "duplicate", KD_UNIT_SHARE, NULL, "packets that leave twice"},
-	{"impair", "corrupt", KD_UNIT_SHARE, NULL, "packets that leave with a flipped bit"},
-	{"impair", "direction", KD_UNIT_KINDS, DIRECTIONS, "which packets are touched"},
 	{"answer", "form", KD_UNIT_KINDS, "dns|nxdomain|302|page|fin|alert|icmp",
 		"what is sent as the answer"},
 	{"answer", "address", KD_UNIT_KINDS, NULL, "dns: the address given"},

@@ -264,6 +264,59 @@ static void test_options(void **state)
 	kd_arena_free(book.arena);
 }
 
+/* Rates, sizes, shares and texts; equal texts are one. */
+static void test_option_kinds(void **state)
+{
+	static const struct kd_option options[] = {{.name = "rate",
+							   .kind = KD_OPTION_RATE,
+							   .offset = 0,
+							   .min = 1,
+							   .max = 10000,
+							   .deflt = "8 bit/s"},
+		{.name = "size", .kind = KD_OPTION_BYTES, .offset = 8, .deflt = "2 kB"},
+		{.name = "part", .kind = KD_OPTION_SHARE, .offset = 16, .deflt = "100 %"},
+		{.name = "to", .kind = KD_OPTION_TEXT, .offset = 24, .deflt = ""},
+		{.name = "or", .kind = KD_OPTION_TEXT, .offset = 26, .deflt = "b"}, {.name = NULL}};
+	static const struct kd_mechanism mechanism = {.name = "made", .options = options};
+	struct kd_diags diags = {0};
+	struct kd_book book = {.arena = kd_arena_new(), .diags = &diags, .own = "own", .reading = "own"};
+	struct kd_book_rule r = {.id = "a"}, plain = {.id = "b"}, wrong = {.id = "c"};
+	uint64_t numbers[3];
+	uint16_t texts[2];
+	config_t config;
+	char *text =
+		quoted("then = { mechanism = 'made'; rate = '1 kbit/s'; size = '16 kB'; part = '50 %'; to = "
+		       "'a'; or = 'a'; };\n"
+		       "bad = { mechanism = 'made'; rate = '11 kbit/s'; };\n");
+
+	(void)state;
+	config_init(&config);
+	assert_int_equal(config_read_string(&config, text), CONFIG_TRUE);
+	kd_options_read(&book, config_lookup(&config, "then"), &mechanism, &r);
+	assert_string_equal(r.then, " rate=1 kbit/s size=16 kB part=50 % to=a or=a");
+	memcpy(numbers, r.params, sizeof(numbers));
+	memcpy(texts, r.params + 24, sizeof(texts));
+	assert_true(numbers[0] == 1000 && numbers[1] == 16000 && numbers[2] == 1ull << 63);
+	assert_int_equal(texts[0], 1);
+	assert_int_equal(texts[1], 1);
+	assert_string_equal(book.texts[0], "a");
+	assert_int_equal(r.numbers[0].size, 8);
+	kd_options_default(&book, config_lookup(&config, "then"), &mechanism, &plain);
+	memcpy(numbers, plain.params, sizeof(numbers));
+	memcpy(texts, plain.params + 24, sizeof(texts));
+	assert_true(numbers[0] == 8 && numbers[1] == 2000 && numbers[2] == UINT64_MAX);
+	assert_int_equal(texts[0], 0);
+	assert_int_equal(texts[1], 2);
+	assert_int_equal(book.ntexts, 2);
+	assert_int_equal(diags.count, 0);
+	kd_options_read(&book, config_lookup(&config, "bad"), &mechanism, &wrong);
+	check_said(&diags, text, "bad.rate: '11 kbit/s' is out of range | expected 1 bit/s to 10 kbit/s\n");
+	free(text);
+	config_destroy(&config);
+	kd_diags_free(&diags);
+	kd_arena_free(book.arena);
+}
+
 static void test_announced_mechanism(void **state)
 {
 	struct loaded l = fine(true, RULES(TLS("a", "then = { mechanism = 'delay'; direction = 'both';\n"
@@ -417,6 +470,7 @@ int main(void)
 		cmocka_unit_test(test_then),
 		cmocka_unit_test(test_then_wrong),
 		cmocka_unit_test(test_options),
+		cmocka_unit_test(test_option_kinds),
 		cmocka_unit_test(test_announced_mechanism),
 		cmocka_unit_test(test_residual),
 		cmocka_unit_test(test_residual_wrong),

@@ -13,11 +13,11 @@ static void test_variants(void **state)
 		RULES(TLS("a", DROP
 			"miss = '50 %'; residual = { key = '4-tuple'; time = '9 s'; };\n"
 			"variants = ( { weight = 3; name = 'as it is'; },\n"
-			"  { then = { mechanism = 'impair'; capacity = '5 pkt (1..9)'; }; "
+			"  { then = { mechanism = 'redirect'; capacity = '5 pkt (1..9)'; }; "
 			"when = { protocol = 'http'; }; },\n"
 			"  { residual = { key = 'pair'; protocols = 'quic'; time = '20 s'; }; miss = '25 %'; "
 			"share = '50 %'; } );\n"
-			"pending = [ 'mechanism:impair', 'protocol:quic' ];")));
+			"pending = [ 'mechanism:redirect', 'protocol:quic' ];")));
 	const struct kd_book_rule *a = rule_of(&l, "a"), *v = a->variants;
 
 	(void)state;
@@ -27,8 +27,8 @@ static void test_variants(void **state)
 	assert_string_equal(a->variant_names[0], "as it is");
 	assert_string_equal(a->variant_names[1], "2");
 	assert_int_equal(a->needs.n, 2);
-	assert_true(needs(a, "mechanism:impair") && needs(a, "protocol:quic"));
-	assert_string_equal(a->pending, "mechanism:impair, protocol:quic");
+	assert_true(needs(a, "mechanism:redirect") && needs(a, "protocol:quic"));
+	assert_string_equal(a->pending, "mechanism:redirect, protocol:quic");
 
 	assert_string_equal(v[0].id, "a");
 	assert_string_equal(v[0].draw, "rule:a");
@@ -47,7 +47,7 @@ static void test_variants(void **state)
 	assert_string_equal(v[1].then, " capacity=5 pkt (1..9)");
 	assert_int_not_equal(v[1].when->mask, a->when->mask);
 	assert_true(v[1].needs.inert);
-	assert_string_equal(v[1].pending, "mechanism:impair");
+	assert_string_equal(v[1].pending, "mechanism:redirect");
 	assert_string_equal(v[1].residual.time.text, "9 s");
 	assert_int_equal(v[1].nnumbers, 3);
 	has_number(&v[1], "then.capacity", KD_UNIT_COUNT, 5, 1, 9);
@@ -71,7 +71,7 @@ static void test_variants_replace_all(void **state)
 				 "variants = ( { then = { mechanism = 'drop'; }; }, { then = { mechanism = "
 				 "'reset'; }; } ); },\n"
 				 "{ id = 'b'; phase = 'protocol'; when = { protocol = 'http'; }; then = { "
-				 "mechanism = 'impair'; };\n"
+				 "mechanism = 'redirect'; };\n"
 				 "variants = ( { then = { mechanism = 'drop'; }; }, { then = { mechanism = "
 				 "'reset'; }; } ); }"));
 
@@ -97,35 +97,34 @@ static void test_variants_wrong(void **state)
 		"rules.[0].variants.[1].what: unknown setting | known here: name, weight, when, then, "
 		"residual, miss, share, flap\n"
 		"rules.[0].variants.[2].then.mechanism: unknown mechanism 'dorp' - did you mean 'drop'? | "
-		"known: drop, police, reset\n"
+		"known: drop, police, reset, delay, impair\n"
 		"rules.[0].variants.[2].share: '2' is not a share | expected a number and %\n");
 	/* The rule's own mistake is said once, not at each variant that takes the part over. */
 	own(RULES(TLS("a", "then = { mechanism = 'dorp'; }; variants = ( { }, { weight = 2; }, 7 );")),
 		"rules.[0].variants.[2]: expected a group: { ... }, not a number\n"
 		"rules.[0].then.mechanism: unknown mechanism 'dorp' - did you mean 'drop'? | known: drop, "
-		"police, "
-		"reset\n");
+		"police, reset, delay, impair\n");
 	own(RULES("{ id = 'a'; phase = 'protocol'; when = { protocol = 'tls'; };\n"
 		  "variants = ( { then = { mechanism = 'drop'; }; }, { share = '50 %'; } ); }"),
 		"rules.[0].variants.[1]: 'then' is missing | the rule itself has none\n");
 	own(RULES("{ id = 'a'; default = 'deny'; variants = ( { when = { protocol = 'tls'; }; }, { } ); }"),
 		"rules.[0].variants.[0].when: 'when' beside 'default' | it takes every flow that nothing let "
 		"through\n");
-	own(RULES(TLS("a", DROP "variants = ( { then = { mechanism = 'impair'; }; }, { } );")),
-		"rules.[0]: mechanism 'impair' does not exist yet | write pending = 'mechanism:impair'\n");
+	own(RULES(TLS("a", DROP "variants = ( { then = { mechanism = 'redirect'; }; }, { } );")),
+		"rules.[0]: mechanism 'redirect' does not exist yet | write pending = 'mechanism:redirect'\n");
 }
 
 static void test_pending(void **state)
 {
 	(void)state;
 	own(RULES("{ id = 'a'; phase = 'protocol'; when = { protocol = 'dtls'; }; then = { mechanism = "
-		  "'impair'; }; }"),
-		"rules.[0]: protocol 'dtls', mechanism 'impair' do not exist yet | write pending = [ "
-		"'protocol:dtls', 'mechanism:impair' ]\n");
+		  "'redirect'; }; }"),
+		"rules.[0]: protocol 'dtls', mechanism 'redirect' do not exist yet | write pending = [ "
+		"'protocol:dtls', 'mechanism:redirect' ]\n");
 	own(RULES("{ id = 'a'; phase = 'protocol'; when = { protocol = 'dtls'; }; then = { mechanism = "
-		  "'impair'; }; pending = 'protocol:dtls'; }"),
-		"rules.[0].pending: mechanism 'impair' does not exist yet | write pending = [ "
-		"'protocol:dtls', 'mechanism:impair' ]\n");
+		  "'redirect'; }; pending = 'protocol:dtls'; }"),
+		"rules.[0].pending: mechanism 'redirect' does not exist yet | write pending = [ "
+		"'protocol:dtls', 'mechanism:redirect' ]\n");
 	own(RULES(TLS("a", DROP "pending = 'mechanism:drop';")),
 		"rules.[0].pending: pending on mechanism 'drop', which exists | take the line out\n");
 	own(RULES(TLS("a", DROP "pending = [ 'protocol:tls', 'term:sni', 'then:mechanism', "
@@ -136,17 +135,16 @@ static void test_pending(void **state)
 		"rules.[0].pending.[3]: pending on residual '4-tuple', which exists | take it out\n"
 		"rules.[0].pending.[4]: pending on setting 'inspect.packets', which exists | take it out\n"
 		"rules.[0].pending.[5]: pending on knob 'tcp.overlap', which exists | take it out\n");
-	own(RULES(TLS("a", DROP "pending = [ 'mechanism:impair', 'residual:pair', 'knob:tls.certificates', "
+	own(RULES(TLS("a", DROP "pending = [ 'mechanism:redirect', 'residual:pair', 'knob:tls.certificates', "
 				"'path:boxes' ];")),
-		"rules.[0].pending.[0]: pending on mechanism 'impair', which is not used here | take it out\n"
+		"rules.[0].pending.[0]: pending on mechanism 'redirect', which is not used here | take it out\n"
 		"rules.[0].pending.[1]: pending on residual 'pair', which exists | take it out\n"
 		"rules.[0].pending.[2]: pending on knob 'tls.certificates', which is not used here | take it "
 		"out\n"
 		"rules.[0].pending.[3]: pending on path 'boxes', which exists | take it out\n");
-	own(RULES(TLS(
-		    "a", "then = { mechanism = 'impiar'; capacity = 'x'; }; pending = 'mechanism:impiar';")),
-		"rules.[0].pending: unknown mechanism to wait for 'impiar' - did you mean 'impair'? | known: "
-		"delay, impair, answer, redirect\n");
+	own(RULES(TLS("a", "then = { mechanism = 'redirct'; to = 'x'; }; pending = 'mechanism:redirct';")),
+		"rules.[0].pending: unknown mechanism to wait for 'redirct' - did you mean 'redirect'? | known: "
+		"answer, redirect\n");
 	own(RULES(TLS("a", DROP "pending = [ 'weather', 'mechanism:', 'mechanism' ];")),
 		"rules.[0].pending.[0]: 'weather' cannot be waited for | expected mechanism:NAME, "
 		"protocol:NAME, term:NAME, then:NAME, residual:NAME, knob:NAME or setting:NAME\n"
@@ -154,9 +152,9 @@ static void test_pending(void **state)
 		"protocol:NAME, term:NAME, then:NAME, residual:NAME, knob:NAME or setting:NAME\n"
 		"rules.[0].pending.[2]: 'mechanism' cannot be waited for | expected mechanism:NAME, "
 		"protocol:NAME, term:NAME, then:NAME, residual:NAME, knob:NAME or setting:NAME\n");
-	own(RULES(TLS("a", "then = { mechanism = 'impair'; }; pending = [ 'mechanism:impair', "
-			   "'mechanism:impair' ];")),
-		"rules.[0].pending.[1]: 'mechanism:impair' stands here twice\n");
+	own(RULES(TLS("a", "then = { mechanism = 'redirect'; }; pending = [ 'mechanism:redirect', "
+			   "'mechanism:redirect' ];")),
+		"rules.[0].pending.[1]: 'mechanism:redirect' stands here twice\n");
 }
 
 /* A term or protocol to come does not keep the rule from acting on the rest. */
@@ -202,7 +200,7 @@ static void test_evidence(void **state)
 	/* What waits does nothing; a protocol that waits leaves the others. */
 	says_of(false,
 		RULES(BOOK(
-			"a", "protocol", "then = { mechanism = 'impair'; }; pending = 'mechanism:impair';")),
+			"a", "protocol", "then = { mechanism = 'redirect'; }; pending = 'mechanism:redirect';")),
 		"");
 	says_of(false,
 		RULES("{ id = 'a'; since = '2022-01'; phase = 'protocol'; when = { protocol = 'quic'; "
@@ -212,7 +210,7 @@ static void test_evidence(void **state)
 	/* A variant that acts makes the rule act. */
 	says_of(false,
 		RULES(BOOK("a", "protocol",
-			"then = { mechanism = 'impair'; }; pending = 'mechanism:impair';\n"
+			"then = { mechanism = 'redirect'; }; pending = 'mechanism:redirect';\n"
 			"variants = ( { }, { then = { mechanism = 'drop'; }; } ); evidence = { match = "
 			"'X-THR-2021'; };")),
 		"rules.[0]: an enforcing rule without a claim for 'then' | kordon builds nothing that no "

@@ -38,7 +38,7 @@ static int set_up(struct kd_bench_ports *p)
 	p->s.pool = rte_pktmbuf_pool_create("bench", BUFFERS, CACHE, note, room, SOCKET_ID_ANY);
 	if (p->s.pool == NULL)
 		return kd_live_say("no memory for %u buffers", BUFFERS);
-	p->worker->injects = p->s.pool;
+	p->worker->injects = p->worker->frames = p->s.pool;
 	p->worker->out = (struct kd_out){.actions = p->worker->actions, .room = KD_LIVE_ACTIONS};
 	return kd_ports_start(&p->s);
 }

@@ -30,7 +30,7 @@
 #define DELAY_SLOTS 8192 /* each way: 18 ms at 450 k packets/s */
 #define COPIES 8192
 #define INJECTS 1024
-#define INJECT_ROOM (RTE_PKTMBUF_HEADROOM + 256)
+#define INJECT_ROOM (RTE_PKTMBUF_HEADROOM + KD_SMALL_FRAME)
 #define BUFFER_BYTES (RTE_MBUF_DEFAULT_BUF_SIZE + sizeof(struct rte_mbuf) + sizeof(struct kd_note) + 128)
 #define FLOWS4_MAX (1u << 18)
 #define FLOWS6_MAX (1u << 16)
@@ -153,6 +153,7 @@ static int make_worker(struct kd_live_state *s, unsigned int i)
 	w->index = i;
 	w->count = s->nworkers;
 	w->injects = s->injects;
+	w->frames = s->pool;
 	w->out = (struct kd_out){.actions = w->actions, .room = KD_LIVE_ACTIONS};
 	if (s->nworkers == 1)
 		return 0;

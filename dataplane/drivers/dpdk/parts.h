@@ -23,6 +23,8 @@
 #include "drivers/dpdk/live.h"
 #include "engine/engine.h"
 
+/* Bytes of injected frames that need no buffer of a whole one. */
+#define KD_SMALL_FRAME 256
 #define KD_LIVE_BURST 32
 #define KD_LIVE_ACTIONS KD_OUT_ROOM(KD_LIVE_BURST)
 #define KD_LIVE_WORKERS_MAX 16
@@ -184,8 +186,8 @@ struct kd_view_of {
 struct kd_worker {
 	struct kd_engine *engine;
 	unsigned int index, count;
-	struct rte_mempool *injects;
-	struct rte_ring *from, *to; /* several workers: packets from and to the dispatcher */
+	struct rte_mempool *injects, *frames; /* for small frames, and for whole ones */
+	struct rte_ring *from, *to;	      /* several workers: packets from and to the dispatcher */
 	_Atomic uint64_t horizon_ns;
 	_Atomic bool done;
 	struct kd_books books;

@@ -15,7 +15,7 @@ static void leave(struct kd_worker *w, unsigned int side, struct rte_mbuf *m)
 
 static void inject(struct kd_worker *w, const struct kd_action *a)
 {
-	struct rte_mbuf *m = rte_pktmbuf_alloc(w->injects);
+	struct rte_mbuf *m = rte_pktmbuf_alloc(a->len <= KD_SMALL_FRAME ? w->injects : w->frames);
 	char *to = m != NULL ? rte_pktmbuf_append(m, (uint16_t)a->len) : NULL;
 
 	if (to == NULL) {

@@ -93,6 +93,8 @@ static bool check_packet(
 		return false;
 	if (!same_text(g, "rule", x->rule, describe_rule(r, a->a.box, a->a.rule)))
 		return false;
+	if (x->has_later && !same_number(g, "ns later", x->later_ns, a->a.time_ns - p->time_ns))
+		return false;
 	if (a->a.fate == KD_DROP)
 		return (x->flags == SCN_ANY && x->len.kind == SCN_VALUE_ANY) ||
 		       differs(g, "a packet", "with flags or a length", "a drop");

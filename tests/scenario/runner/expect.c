@@ -96,6 +96,17 @@ static int wire_word(struct scn_expect *x, const char *word)
 	return 0;
 }
 
+/* later=40ms, as above. */
+static int time_word(struct scn_expect *x, const char *word)
+{
+	const char *v = scn_after(word, "later=");
+
+	if (v == NULL)
+		return 0;
+	x->has_later = scn_duration(v, &x->later_ns);
+	return x->has_later ? 1 : -1;
+}
+
 static int fate_of(const char *word)
 {
 	static const struct {
@@ -148,7 +159,9 @@ static bool parse_step(struct scn *s, struct scn_words *w, int step, struct scn_
 			continue;
 		if (strcmp(word, "box") == 0 && box_word(x, scn_word(w)))
 			continue;
-		taken = wire_word(x, word);
+		taken = time_word(x, word);
+		if (taken == 0)
+			taken = wire_word(x, word);
 		if (taken < 0)
 			return scn_fail(e, w->line, "\"%s\" is no value for a packet", word);
 		if (taken == 0)

@@ -92,6 +92,12 @@ static void check_made(struct run *r, const struct run_action *x, const struct w
 	}
 }
 
+/* One flipped bit, on purpose. */
+static bool is_corrupted(const struct run_action *x)
+{
+	return x->a.fate == KD_REWRITE && strcmp(kd_reason_name(x->a.reason), "impair.corrupted") == 0;
+}
+
 static void check_bytes(struct run *r, const struct run_action *x)
 {
 	const struct scn_packet *p = &r->scn->packets[x->packet];
@@ -100,6 +106,11 @@ static void check_bytes(struct run *r, const struct run_action *x)
 	if (x->a.fate == KD_DROP)
 		return;
 	wire_read(&w, x->a.link, x->a.data, x->a.len);
+	if (is_corrupted(x)) {
+		if (w.wrong == NULL)
+			run_broken(r, "packet %u: corrupted, and its checksum is right", x->packet + 1);
+		return;
+	}
 	if (w.wrong != NULL && !(x->a.fate == KD_EMIT && p->bad_sum)) {
 		run_broken(r, "packet %u: what left is no valid frame: %s", x->packet + 1, w.wrong);
 		return;

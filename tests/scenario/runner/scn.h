@@ -162,7 +162,8 @@ struct scn_expect {
 	char reason[SCN_NAME], rule[SCN_NAME], armed[SCN_NAME], end[SCN_NAME];
 	char key[SCN_NAME], value[256]; /* APP: protocol and field=text; COUNTER: its name */
 	uint64_t number;		/* VERDICT: packet; FLOWS, COUNTER: how many */
-	bool has_number, has_until;
+	bool has_number, has_until, has_later;
+	uint64_t later_ns; /* FINAL: that it left behind its coming */
 	uint64_t until_ns; /* VERDICT: residual, from the verdict's time */
 	char blind[256];   /* FLOW: its blind spots in order of the list, "segments,records", or "none" */
 	char unseen[SCN_NAME];
