@@ -80,8 +80,13 @@ static const char *option_values(struct list *l, const struct kd_option *o)
 
 	if (o->kind == KD_OPTION_WORD)
 		return o->words;
+	if (o->kind == KD_OPTION_ADDRESS)
+		return "IPv4 or IPv6 address";
 	if (o->max == 0)
 		return kinds[o->kind].noun;
+	if (o->kind == KD_OPTION_TEXT)
+		return kd_arena_printf(
+			l->arena, "text of %u to %u bytes", (unsigned int)o->min, (unsigned int)o->max);
 	kd_units_text(lo, kind, o->min);
 	kd_units_text(hi, kind, o->max);
 	return kd_arena_printf(l->arena, "%s to %s", lo, hi);

@@ -13,6 +13,7 @@ static void how(struct kd_step *s, uint32_t len)
 		.join = (uint8_t)kd_knob(s, KD_KNOB_TLS_JOIN_RECORDS),
 		.padded = (uint8_t)kd_knob(s, KD_KNOB_TLS_PADDED_HELLO),
 		.requests = (uint8_t)kd_knob(s, KD_KNOB_HTTP_REQUESTS),
+		.transport = (uint8_t)kd_transport(s),
 		.room = s->e->room,
 		.room_len = s->e->room != NULL ? KD_ROOM_BYTES : 0};
 }
@@ -63,6 +64,10 @@ void kd_classify(struct kd_step *s)
 			recognise(s, i);
 			return;
 		}
+		/* A datagram does not go on in the next. */
+		if (got == KD_NEED_MORE && transport == KD_TRANSPORT_UDP && len < p->budget_bytes &&
+			s->view->payload_len == s->view->payload_wire_len)
+			continue;
 		if (got == KD_NEED_MORE && !s->app.alone && len < p->budget_bytes)
 			s->wants_more = true;
 		if (got == KD_NEED_MORE && almost == 0)

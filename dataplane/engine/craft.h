@@ -26,6 +26,20 @@ enum kd_craft_way {
 int kd_craft_rst(
 	uint8_t *buf, size_t room, const struct kd_pkt *t, const struct kd_view *v, enum kd_craft_way way);
 
+/* A segment in the trigger's place (onward) or in answer to it (back), with these flags (ACK is one of them)
+ * and payload; the trigger has an ACK too. Its window is the trigger's: assumed, no source tells. Errors as
+ * above. */
+int kd_craft_tcp(uint8_t *buf, size_t room, const struct kd_pkt *t, const struct kd_view *v,
+	enum kd_craft_way way, uint8_t flags, const uint8_t *payload, size_t len);
+
+/* A datagram in answer to a decoded UDP packet. */
+int kd_craft_udp_reply(uint8_t *buf, size_t room, const struct kd_pkt *t, const struct kd_view *v,
+	const uint8_t *payload, size_t len);
+
+/* "Administratively prohibited" back to the sender, quoting the trigger's first bytes (RFC 1812 type 3 code
+ * 13, RFC 4443 type 1 code 1), as if from where it was sent to: a box has no address of its own here. */
+int kd_craft_unreachable(uint8_t *buf, size_t room, const struct kd_pkt *t, const struct kd_view *v);
+
 /* Fills in the checksum of an IPv4 header of so many bytes. */
 void kd_craft_sum_ip4(uint8_t *l3, size_t len);
 

@@ -17,7 +17,7 @@ struct kd_policy;
 struct kd_step;
 
 /* Bytes of an injected frame that does not repeat a packet. */
-#define KD_INJECT_BYTES 192
+#define KD_INJECT_BYTES 512
 
 struct kd_later_lane {
 	uint64_t key;	  /* kd_flow_who of its flow, and the side in the lowest bit */

@@ -26,6 +26,7 @@ enum kd_option_kind {
 	KD_OPTION_BYTES,    /* uint64_t, from "16 kB" */
 	KD_OPTION_SHARE,    /* uint64_t of 2^64, from "5 %"; UINT64_MAX = all */
 	KD_OPTION_TEXT,	    /* uint16_t: index into kd_act.texts; 0 = none, an empty one too */
+	KD_OPTION_ADDRESS,  /* 16 bytes, IPv4 as ::ffff:a.b.c.d; all zero = none */
 };
 
 struct kd_option {
@@ -34,12 +35,16 @@ struct kd_option {
 	uint8_t offset;	   /* into the params block */
 	const char *words; /* WORD: "rewrite|inject" */
 	const char *deflt; /* as it would stand in a rule; NULL = must be given */
-	uint64_t min, max; /* of numbers; max 0 = any */
+	uint64_t min, max; /* of numbers, of a text's bytes; max 0 = any */
 	const char *help;
 };
 
+struct kd_text {
+	const char *p;
+	uint16_t len;
+};
+
 struct kd_flow;
-struct kd_text;
 
 /* One packet in a mechanism's hands. Filled by enforce.c; the mechanism sets fate and reason. */
 struct kd_act {
@@ -88,6 +93,10 @@ struct kd_mechanism {
 	bool drops; /* all it does is to drop, each packet by itself: it may be asked about an ICMP error */
 	struct kd_reason reasons[KD_LOCAL_REASONS];
 	unsigned int (*needs)(const void *params); /* KD_NEEDS_*; NULL = nothing */
+	/* What is wrong with settings that are right one by one: a message and a hint (may be NULL); false:
+	 * nothing is. Text number n is texts[n - 1]. NULL = never wrong. */
+	bool (*is_wrong)(const void *params, const char *const *texts, const char **ret_message,
+		const char **ret_hint);
 	void (*act)(struct kd_act *a);
 };
 

@@ -43,7 +43,7 @@ struct kd_app_field {
 	uint32_t num;
 };
 
-#define KD_APP_SCRATCH 128
+#define KD_APP_SCRATCH 304 /* a name that lies in labels, as text, and an address */
 
 /* How the bytes came, and what the box makes of what is ambiguous in them; the engine sets it before each
  * parse, and a parser may leave it alone. All zero: one segment by itself, nothing joined. */
@@ -52,6 +52,7 @@ struct kd_how {
 	uint8_t join;	   /* enum kd_join: of TLS records */
 	uint8_t padded;	   /* enum kd_padded_hello */
 	uint8_t requests;  /* enum kd_requests */
+	uint8_t transport; /* KD_TRANSPORT_* */
 	uint8_t *room;	   /* where pieces may be put together; good until the next parse. NULL = none */
 	size_t room_len;
 };
@@ -68,7 +69,7 @@ struct kd_app {
 	uint32_t next; /* a match: where in these bytes another begins, also behind their end; 0 = nowhere */
 	uint8_t why;   /* index into the protocol's reasons: what it saw, also when need more or no */
 	uint16_t scratch_len;		 /* bytes of scratch in use */
-	uint8_t scratch[KD_APP_SCRATCH]; /* for lists that do not lie in one piece */
+	uint8_t scratch[KD_APP_SCRATCH]; /* for what does not lie in one piece */
 };
 
 #define KD_TRANSPORT_TCP 0x1

@@ -20,6 +20,7 @@
 #include <string.h>
 
 #define RECORD_HEADER 5
+#define EXTENSIONS_MAX 128	      /* bytes of their list */
 #define PLAINTEXT_MAX 16384	      /* RFC 8446 5.1 */
 #define CIPHERTEXT_MAX (16384 + 2048) /* RFC 5246 6.2.3, the larger of the versions */
 #define HELLO_CLIENT 1
@@ -117,8 +118,8 @@ static bool extension(uint16_t type, struct kd_cur body, struct kd_app *app, uns
 			   : type == EXT_SUPPORTED_VERSIONS ? 4
 							    : 0;
 
-	/* Numbers past the scratch are left out of the list: 64 extensions, three times a browser's. */
-	if (app->scratch_len + 2u <= KD_APP_SCRATCH) {
+	/* 64 extensions are three times a browser's; more are left out of the list. */
+	if (app->scratch_len < EXTENSIONS_MAX) {
 		kd_put16(app->scratch + app->scratch_len, type);
 		app->scratch_len += 2;
 	}

@@ -10,8 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define DIRECTIONS "both|to-inside|to-outside"
-
 #define WORDS(words, help) NULL, KD_UNIT_KINDS, words, help
 #define TEXT(help) NULL, KD_UNIT_KINDS, NULL, help
 #define END                                                                                                  \
@@ -20,20 +18,12 @@
 	}
 
 const struct kd_announced kd_announced_mechanisms[] = {
-	{"answer", "form", KD_UNIT_KINDS, "dns|nxdomain|302|page|fin|alert|icmp",
-		"what is sent as the answer"},
-	{"answer", "address", KD_UNIT_KINDS, NULL, "dns: the address given"},
-	{"answer", "location", KD_UNIT_KINDS, NULL, "302: where to"},
-	{"answer", "body", KD_UNIT_KINDS, NULL, "page: the text shown"},
-	{"answer", "ttl", KD_UNIT_DURATION, NULL, "dns: how long the answer may be kept"},
-	{"answer", "direction", KD_UNIT_KINDS, DIRECTIONS, "who gets it"},
 	{"redirect", "to", KD_UNIT_KINDS, NULL, "address the flow goes to instead"},
 	END,
 };
 
 const struct kd_announced kd_announced_protocols[] = {
 	{"quic", TEXT("QUIC Initial packets, with the ClientHello inside")},
-	{"dns", TEXT("DNS queries and answers over UDP and TCP")},
 	{"dtls", TEXT("DTLS handshakes")},
 	{"stun", TEXT("STUN and TURN messages")},
 	{"wireguard", TEXT("WireGuard handshakes")},
@@ -51,7 +41,6 @@ const struct kd_announced kd_announced_terms[] = {
 	{"browser", TEXT("whose ClientHello it looks like")},
 	{"quic_version", TEXT("version of the QUIC Initial")},
 	{"certificate_name", TEXT("a name of the server's certificate, as a name term")},
-	{"qname", TEXT("name asked for in a DNS query, as a name term")},
 	END,
 };
 

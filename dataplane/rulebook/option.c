@@ -10,6 +10,7 @@
 #include "rulebook/rule.h"
 #include "rulebook/units.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -120,6 +121,20 @@ static uint16_t text_index(struct kd_book *book, const config_setting_t *at, con
 	return (uint16_t)book->ntexts;
 }
 
+static bool has_room(
+	struct kd_book *book, const config_setting_t *at, const struct kd_option *o, const char *text)
+{
+	size_t len = strlen(text);
+	char hint[80];
+
+	if (o->max == 0 || (len >= o->min && len <= o->max))
+		return true;
+	snprintf(hint, sizeof(hint), "expected %u to %u bytes: it has to go into one packet",
+		(unsigned int)o->min, (unsigned int)o->max);
+	kd_schema_error(book, at, hint, "a text of %zu bytes", len);
+	return false;
+}
+
 static bool in_bounds(struct kd_book *book, const config_setting_t *at, const struct kd_option *o,
 	const struct kd_number *n, const char *text)
 {
@@ -131,6 +146,24 @@ static bool in_bounds(struct kd_book *book, const config_setting_t *at, const st
 	kd_units_text(hi, unit_of(o), o->max);
 	snprintf(hint, sizeof(hint), "expected %s to %s", lo, hi);
 	kd_schema_error(book, at, hint, "\"%.80s\" is out of range", text);
+	return false;
+}
+
+static bool address(struct kd_book *book, const config_setting_t *at, const char *text, uint8_t ret[16])
+{
+	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+	uint8_t v4[4], v6[16];
+
+	if (inet_pton(AF_INET6, text, v6) == 1) {
+		memcpy(ret, v6, sizeof(v6));
+		return true;
+	}
+	if (inet_pton(AF_INET, text, v4) == 1) {
+		memcpy(ret, mapped, sizeof(mapped));
+		memcpy(ret + sizeof(mapped), v4, sizeof(v4));
+		return true;
+	}
+	kd_schema_error(book, at, "expected an IPv4 or IPv6 address", "\"%.80s\" is not an address", text);
 	return false;
 }
 
@@ -149,7 +182,14 @@ static void stated(
 		kd_option_append(book, rule, o->name, config_setting_get_string(s));
 		return;
 	}
+	if (o->kind == KD_OPTION_ADDRESS) {
+		if (address(book, s, config_setting_get_string(s), rule->params + o->offset))
+			kd_option_append(book, rule, o->name, config_setting_get_string(s));
+		return;
+	}
 	if (o->kind == KD_OPTION_TEXT) {
+		if (!has_room(book, s, o, config_setting_get_string(s)))
+			return;
 		store(rule, o, text_index(book, s, config_setting_get_string(s)));
 		kd_option_append(book, rule, o->name, config_setting_get_string(s));
 		return;
@@ -178,8 +218,12 @@ static void by_default(struct kd_book *book, const config_setting_t *at, const s
 			return;
 		}
 		store(rule, o, (uint64_t)word);
+	} else if (o->kind == KD_OPTION_ADDRESS) {
+		return; /* none */
 	} else if (o->kind == KD_OPTION_TEXT) {
 		store(rule, o, text_index(book, at, o->deflt));
+		if (o->deflt[0] == '\0')
+			return; /* none */
 	} else {
 		if (kd_units_parse(&n, unit_of(o), o->deflt, strlen(o->deflt), &fault) < 0) {
 			kd_schema_fault(book, at, &fault);
@@ -196,6 +240,8 @@ void kd_options_read(struct kd_book *book, const config_setting_t *then, const s
 	struct kd_book_rule *rule)
 {
 	struct kd_key keys[KD_KEYS_MAX] = {{"mechanism", KD_TYPE_STRING, true}};
+	unsigned int errors = book->diags->errors;
+	const char *message = NULL, *hint = NULL;
 	unsigned int n = 1;
 
 	for (const struct kd_option *o = mechanism->options; o != NULL && o->name != NULL && n < OPTIONS_MAX;
@@ -216,6 +262,9 @@ void kd_options_read(struct kd_book *book, const config_setting_t *then, const s
 		else if (o->deflt != NULL && config_setting_get_member(then, o->name) == NULL)
 			by_default(book, then, o, rule);
 	}
+	if (book->diags->errors == errors && mechanism->is_wrong != NULL &&
+		mechanism->is_wrong(rule->params, book->texts, &message, &hint))
+		kd_schema_error(book, then, hint, "%s", message);
 }
 
 void kd_options_default(struct kd_book *book, const config_setting_t *at,

@@ -89,11 +89,6 @@ struct kd_byte_run {
 	const uint8_t *bytes, *mask;
 };
 
-struct kd_text {
-	const char *p;
-	uint16_t len;
-};
-
 struct kd_pairing {
 	uint16_t name_set, prefix_set;
 };

@@ -363,7 +363,7 @@ bool kd_when_count(
 bool kd_when_announced(
 	struct kd_when_reader *r, const struct kd_when_row *row, const config_setting_t *s, struct kd_when *w)
 {
-	const bool names = strcmp(row->name, "qname") == 0 || strcmp(row->name, "certificate_name") == 0;
+	const bool names = strcmp(row->name, "certificate_name") == 0;
 	struct kd_name_term checked;
 	bool some = true;
 

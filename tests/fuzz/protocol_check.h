@@ -50,7 +50,8 @@ static inline void check_field(const struct kd_app_field *f, unsigned int kind, 
 }
 
 /* Parses the first `len` bytes in an exact-size copy, as `how` says. *ret_name becomes the offset of field 0
- * in them or in the room, or SIZE_MAX; *ret_partial whether more may follow. */
+ * in them or in the room, its place and length in scratch, or SIZE_MAX; *ret_partial whether more may follow.
+ */
 static inline enum kd_parse check_parse(const struct kd_protocol *protocol, const struct kd_how *how,
 	const uint8_t *bytes, size_t len, size_t *ret_name, bool *ret_partial)
 {
@@ -80,7 +81,9 @@ static inline enum kd_parse check_parse(const struct kd_protocol *protocol, cons
 	must(got != KD_MATCH || app.next == 0 || app.goes_on);
 	*ret_partial = app.partial;
 	*ret_name = SIZE_MAX;
-	if (app.field[0].p != NULL)
+	if (app.field[0].p >= app.scratch && app.field[0].p < app.scratch + KD_APP_SCRATCH)
+		*ret_name = (size_t)(app.field[0].p - app.scratch) << 16 | app.field[0].len;
+	else if (app.field[0].p != NULL)
 		*ret_name =
 			(size_t)(app.field[0].p - (is_in_room(&app, app.field[0].p) ? how->room : payload));
 	free(payload);
@@ -108,7 +111,10 @@ static inline void check_protocol(const struct kd_protocol *protocol, const uint
 {
 	check_protocol_how(protocol, &(struct kd_how){0}, data, size);
 	check_protocol_how(protocol,
-		&(struct kd_how){.padded = KD_PADDED_HELLO_PARSED, .requests = KD_REQUESTS_ALL}, data, size);
+		&(struct kd_how){.padded = KD_PADDED_HELLO_PARSED,
+			.requests = KD_REQUESTS_ALL,
+			.transport = KD_TRANSPORT_TCP},
+		data, size);
 }
 
 #endif

@@ -94,7 +94,6 @@ static void check_sums(const uint8_t *data, size_t len)
 
 	kd_decode(&v, data, len, len, KD_LINK_ETHERNET);
 	assert_int_equal(v.reason, 0);
-	assert_int_equal(v.payload_len, 0);
 	tcp_len = v.ip_end - v.l4_off;
 	if (v.ip_version == 4)
 		assert_int_equal(folded(add(0, data + v.l3_off, (size_t)(v.l4_off - v.l3_off))), 0xffff);
@@ -113,6 +112,7 @@ static void check_rst(struct frame *f, enum kd_craft_way way)
 	assert_true(len >= 60);
 	check_sums(buf, (size_t)len);
 	kd_decode(&v, buf, (size_t)len, (size_t)len, KD_LINK_ETHERNET);
+	assert_int_equal(v.payload_len, 0);
 	assert_int_equal(v.seq, back ? 5000 : 1100);
 	assert_int_equal(v.ack, back ? 1100 : 5000);
 	assert_int_equal(v.tcp_flags, KD_TCP_RST | KD_TCP_ACK);
@@ -128,6 +128,52 @@ static void check_rst(struct frame *f, enum kd_craft_way way)
 		assert_int_equal(buf[i], 0);
 	if (v.pppoe_off != 0)
 		assert_int_equal(kd_get16(buf + v.pppoe_off), v.ip_end - v.pppoe_off - 2);
+}
+
+/* A segment in the trigger's place, or in answer to it. */
+static void check_tcp(struct frame *f, enum kd_craft_way way)
+{
+	uint8_t buf[ROOM];
+	int len = kd_craft_tcp(
+		buf, sizeof(buf), &f->pkt, &f->view, way, KD_TCP_PSH | KD_TCP_ACK, (const uint8_t *)"odd", 3);
+	bool back = way == KD_CRAFT_BACK;
+	struct kd_view v;
+
+	assert_true(len >= 60);
+	check_sums(buf, (size_t)len);
+	kd_decode(&v, buf, (size_t)len, (size_t)len, KD_LINK_ETHERNET);
+	assert_int_equal(v.payload_len, 3);
+	assert_memory_equal(buf + v.payload_off, "odd", 3);
+	assert_int_equal(v.seq, back ? 5000 : 1000);
+	assert_int_equal(v.ack, back ? 1100 : 5000);
+	assert_int_equal(v.tcp_flags, KD_TCP_PSH | KD_TCP_ACK);
+	assert_int_equal(v.sport, back ? 443 : 40000);
+	assert_memory_equal(buf, back ? macs + 6 : macs, 6);
+	for (size_t i = v.ip_end; i < (size_t)len; i++)
+		assert_int_equal(buf[i], 0);
+	if (v.pppoe_off != 0)
+		assert_int_equal(kd_get16(buf + v.pppoe_off), v.ip_end - v.pppoe_off - 2);
+}
+
+/* RFC 4443 2.3: the sum has a pseudo-header; type 1 code 1, and the first 128 bytes. */
+static void check_unreachable(struct frame *f)
+{
+	uint8_t buf[ROOM];
+	int len = kd_craft_unreachable(buf, sizeof(buf), &f->pkt, &f->view);
+	bool v6 = f->view.ip_version == 6;
+	size_t at = f->view.l3_off + (v6 ? 40u : 20u), end = at + 8 + 128;
+	uint32_t sum = 0;
+
+	assert_int_equal(len, end);
+	assert_int_equal(buf[at], v6 ? 1 : 3);
+	assert_int_equal(buf[at + 1], v6 ? 1 : 13);
+	assert_memory_equal(buf + at + 8, f->data + f->view.l3_off, 128);
+	if (v6)
+		sum = add(KD_PROTO_ICMP6 + 136, buf + at - 32, 32);
+	assert_int_equal(folded(add(sum, buf + at, 136)), 0xffff);
+	assert_int_equal(v6 ? buf[at - 34] : buf[at - 11], v6 ? KD_PROTO_ICMP6 : KD_PROTO_ICMP);
+	if (f->view.pppoe_off != 0)
+		assert_int_equal(kd_get16(buf + f->view.pppoe_off), end - f->view.pppoe_off - 2);
 }
 
 static void check_cut(struct frame *f)
@@ -172,6 +218,9 @@ static void test_rst(void **state)
 		make(&f, all[i].tags, all[i].len, all[i].ip_version, all[i].pppoe_at);
 		check_rst(&f, KD_CRAFT_ONWARD);
 		check_rst(&f, KD_CRAFT_BACK);
+		check_tcp(&f, KD_CRAFT_ONWARD);
+		check_tcp(&f, KD_CRAFT_BACK);
+		check_unreachable(&f);
 		check_cut(&f);
 		free(f.data);
 	}
@@ -199,6 +248,7 @@ static void test_mpls(void **state)
 	assert_true(f.view.mpls);
 	check_rst(&f, KD_CRAFT_ONWARD);
 	assert_int_equal(kd_craft_rst(buf, sizeof(buf), &f.pkt, &f.view, KD_CRAFT_BACK), -EOPNOTSUPP);
+	assert_int_equal(kd_craft_unreachable(buf, sizeof(buf), &f.pkt, &f.view), -EOPNOTSUPP);
 	check_cut(&f);
 	free(f.data);
 }
@@ -212,6 +262,11 @@ static void test_no_room(void **state)
 	make(&f, qinq, sizeof(qinq), 4, 0);
 	assert_int_equal(kd_craft_rst(buf, 61, &f.pkt, &f.view, KD_CRAFT_ONWARD), -EMSGSIZE);
 	assert_int_equal(kd_craft_rst(buf, 62, &f.pkt, &f.view, KD_CRAFT_ONWARD), 62);
+	assert_int_equal(kd_craft_tcp(buf, 64, &f.pkt, &f.view, KD_CRAFT_ONWARD, KD_TCP_ACK,
+				 (const uint8_t *)"odd", 3),
+		-EMSGSIZE);
+	assert_int_equal(kd_craft_unreachable(buf, 177, &f.pkt, &f.view), -EMSGSIZE);
+	assert_int_equal(kd_craft_unreachable(buf, 178, &f.pkt, &f.view), 178);
 	free(f.data);
 }
 

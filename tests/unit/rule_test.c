@@ -393,7 +393,7 @@ static void test_residual_wrong(void **state)
 		"rules.[0].residual.restart: unknown restart 'never' | known: nothing, any_packet, "
 		"next_trigger\n"
 		"rules.[0].residual.protocols.[1]: unknown protocol 'sctp' | known: tcp, udp, "
-		"icmp, tls, http, quic, ...\n"
+		"icmp, tls, http, dns, ...\n"
 		"rules.[0].residual.time: '75' is not a duration | expected a number and one of ns, us, ms, "
 		"s, min, h, d\n"
 		"rules.[0].residual.publish_after: 'soon' is not a duration | expected a number and one of "

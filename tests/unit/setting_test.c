@@ -54,7 +54,7 @@ static void test_knobs(void **state)
 	    "} ); } );\n",
 		"knobs.[0].value: unknown value 'fist' - did you mean 'first'? | known: first, last, strict\n"
 		"knobs.[0].protocol: unknown protocol 'tsl' - did you mean 'tls'? | known: tls, http, "
-		"quic, ...\n"
+		"dns, ...\n"
 		"knobs.[0].share: 'x' is not a share | expected a number and %\n"
 		"knobs.[1]: 'value' is missing\n"
 		"knobs.[1].set: unknown knob 'tcp.overlaps' - did you mean 'tcp.overlap'? | known: "
@@ -115,8 +115,8 @@ static void test_knobs_twice(void **state)
 	/* Announced protocols are not one. */
 	own("knobs = ( { set = 'fake.ttl'; value = 'ignore'; protocol = 'quic'; pending = "
 	    "'protocol:quic'; },\n"
-	    "  { set = 'fake.ttl'; value = 'punish'; protocol = 'dns'; pending = "
-	    "'protocol:dns'; } );\n",
+	    "  { set = 'fake.ttl'; value = 'punish'; protocol = 'dtls'; pending = "
+	    "'protocol:dtls'; } );\n",
 		"");
 }
 

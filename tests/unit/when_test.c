@@ -234,7 +234,7 @@ static void words(void **state)
 	wrong("protcol = \"tls\";", 2, "when.protcol", "unknown setting - did you mean \"protocol\"?", NULL);
 	wrong("\nprotocol = [ \"tls\", \"qiuc\" ];", 3, "when.protocol.[1]",
 		"unknown protocol \"qiuc\" - did you mean \"quic\"?",
-		"known: tls, http, quic, dns, dtls, stun, wireguard, openvpn, ssh, socks, mtproto, discord");
+		"known: tls, http, dns, quic, dtls, stun, wireguard, openvpn, ssh, socks, mtproto, discord");
 	wrong("protocol = 6;", 2, "when.protocol",
 		"expected a string in quotes, or a list of them: [ \"a\", \"b\" ], not a number", NULL);
 	wrong("protocol = [ ];", 2, "when.protocol", "must not be empty", NULL);
