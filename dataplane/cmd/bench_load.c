@@ -47,8 +47,8 @@ static void headers(uint8_t *h, bool v6, uint32_t len)
 	tcp[13] = 0x18; /* PSH, ACK */
 }
 
-/* 198.18.a.b -> 198.19.x.y, or 2001:2:0:1::/64 -> 2001:2:0:2::/64. The low 16 bits of the index are the
- * inside host, the rest its port; the outside host is scattered. */
+/* 198.19.a.b -> 198.18.128.0/17, or 2001:2:0:1::/64 -> 2001:2:0:2::/64: nothing a tag of the lab covers. The
+ * low 16 bits of the index are the inside host, the rest its port; the outside host is scattered. */
 static inline void address(uint8_t *frame, bool v6, uint32_t index, unsigned int from)
 {
 	uint8_t *ip = frame + ETH, *tcp = ip + (v6 ? 40 : 20);
@@ -70,10 +70,10 @@ static inline void address(uint8_t *frame, bool v6, uint32_t index, unsigned int
 		uint8_t *a = ip + 12 + 4 * inside, *b = ip + 12 + 4 * (inside ^ 1);
 
 		a[0] = b[0] = 198;
-		a[1] = 18;
-		b[1] = 19;
+		a[1] = 19;
+		b[1] = 18;
 		put16(a + 2, index & 0xffff);
-		put16(b + 2, server);
+		put16(b + 2, server | 0x8000);
 	}
 	put16(tcp + 2 * inside, 1024 + (index >> 16));
 	put16(tcp + 2 * (inside ^ 1), PORT_HTTPS);

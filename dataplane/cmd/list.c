@@ -75,13 +75,14 @@ static const char *option_values(struct list *l, const struct kd_option *o)
 		[KD_OPTION_BYTES] = {KD_UNIT_BYTES, "bytes"},
 		[KD_OPTION_SHARE] = {KD_UNIT_SHARE, "share"},
 		[KD_OPTION_TEXT] = {KD_UNIT_KINDS, "text"}};
-	unsigned int kind = kinds[o->kind].unit;
 	char lo[KD_UNITS_TEXT], hi[KD_UNITS_TEXT];
+	unsigned int kind;
 
 	if (o->kind == KD_OPTION_WORD)
 		return o->words;
 	if (o->kind == KD_OPTION_ADDRESS)
 		return "IPv4 or IPv6 address";
+	kind = kinds[o->kind].unit;
 	if (o->max == 0)
 		return kinds[o->kind].noun;
 	if (o->kind == KD_OPTION_TEXT)

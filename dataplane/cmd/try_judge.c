@@ -180,6 +180,7 @@ int kd_try_look(const struct kd_try *t, const struct kd_try_box *box, const char
 		.input = capture,
 		.events = replayed,
 		.checksums = KD_CHECKSUMS_AUTO,
+		.unobserved = true,
 		.burst = KD_OFFLINE_BURST_DEFAULT,
 		.sink = &sink};
 	int rc = 0;

@@ -213,6 +213,7 @@ static int try_value(struct kd_what_if *w, const struct kd_attested *value)
 		set[n] = w->config.args->set[n];
 	snprintf(own, sizeof(own), "%s=%s", kd_knob_rows[value->knob].name, value->word);
 	set[n] = own;
+	o.unobserved = true;
 	rc = kd_cmd_boxes_set(&boxes, w->config.args, set);
 	if (rc < 0)
 		return rc;
@@ -288,6 +289,7 @@ static int try_change(struct kd_what_if *w, struct subject *s, struct kd_shape *
 
 	if (kd_shape_choose(shape, kind) < 0)
 		return 0;
+	o.unobserved = true;
 	o.reshape = reshape;
 	o.reshape_user = shape;
 	rc = rerun(w, &o, &told);

@@ -502,7 +502,8 @@ static int make_boxes(struct run *r)
 	config.seen = config.engine.flow_ids ? on_seen : NULL;
 	config.user = r;
 	for (unsigned int i = 0; i < r->nboxes; i++) /* else there is nothing not to see */
-		config.engine.observed = config.engine.observed || policies[i]->nrules > 0;
+		config.engine.observed =
+			config.engine.observed || (!r->o->unobserved && policies[i]->nrules > 0);
 	rc = kd_chain_new(&r->chain, &config);
 	return rc == 0 && config.engine.observed ? kd_blind_new(&r->blind, &config, &r->ret->endpoint) : rc;
 }

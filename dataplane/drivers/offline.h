@@ -51,6 +51,7 @@ struct kd_offline {
 	unsigned int burst; /* 1..KD_OFFLINE_BURST_MAX */
 	unsigned int ticks; /* test aid: advances between two bursts, none of which may change a byte */
 	bool keep;	    /* the pcapng also holds dropped packets and the originals of rewritten ones */
+	bool unobserved;    /* nobody tells blind spots: events as a live run writes them */
 	struct kd_endpoint endpoint; /* told of the way behind the box; a lab's capture tells it, too */
 	const struct kd_offline_sink *sink; /* or NULL */
 	/* What goes in instead of packet `number` of the capture, at most KD_OFFLINE_PIECES packets good

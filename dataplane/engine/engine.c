@@ -103,13 +103,20 @@ static void keep_score(struct kd_step *s)
 /* A packet of a flow that is known by now. */
 static inline void judge_flow(struct kd_step *s)
 {
-	if ((s->flow->flags & KD_FLOW_ACTING) != 0) { /* fast path */
+	bool held = (s->flow->flags & KD_FLOW_ACTING) != 0;
+
+	if (held && s->flow->waits == 0) { /* fast path */
 		kd_enforce(s, false);
 		return;
 	}
+	/* A rule that waits lets all pass so far, too. */
 	if (kd_has_bans(s) && kd_residual_take(s)) {
 		s->banned = true;
 		kd_enforce(s, true);
+		return;
+	}
+	if (held) {
+		kd_enforce(s, false);
 		return;
 	}
 	if ((s->flow->flags & KD_FLOW_DECIDED) != 0) {

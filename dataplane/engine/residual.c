@@ -203,10 +203,19 @@ static void take_hold(struct kd_step *s, uint16_t rule, const struct kd_ban *ban
 		kd_stream_forget(s->e, f);
 	f->rule = rule;
 	f->flags |= KD_FLOW_DECIDED | KD_FLOW_ACTING;
+	f->waits = 0; /* a rule that has not acted yet gives way */
 	f->held.until_ns = ban->until_ns;
 	memset(f->held.state, 0, sizeof(f->held.state));
 	s->rule = rule;
 	s->e->count.bans_hit++;
+}
+
+/* The rule has hold of the flow and waits, or is done with it: what it left behind is for others. */
+static bool is_its_own(const struct kd_flow *f, uint16_t rule)
+{
+	if (f->rule != rule || (f->flags & KD_FLOW_DECIDED) == 0)
+		return false;
+	return (f->flags & KD_FLOW_ACTING) != 0 || (f->flags & KD_FLOW_BIT) != 0;
 }
 
 bool kd_residual_take(struct kd_step *s)
@@ -217,7 +226,7 @@ bool kd_residual_take(struct kd_step *s)
 		const struct kd_rule *r = &s->e->policy->rules[b->rule[i]];
 		const struct kd_ban *ban;
 
-		if (s->now_ns >= b->rule_over_ns[i])
+		if (s->now_ns >= b->rule_over_ns[i] || is_its_own(s->flow, b->rule[i]))
 			continue;
 		ban = ban_of(s, b->rule[i]);
 		if (ban == NULL || !kd_can_act(s, r) || !is_guarded(s))
@@ -278,6 +287,8 @@ static void hear(struct kd_engine *e, const struct kd_ban_note *note)
 		kd_ban_extend(&e->bans, ban, which, note->until_ns);
 	else if (note->from_ns < ban->from_ns)
 		ban->until_ns = note->until_ns;
+	if (ban->until_ns < e->bans.none_dies_ns)
+		e->bans.none_dies_ns = ban->until_ns;
 	if (note->from_ns < ban->from_ns)
 		ban->from_ns = note->from_ns;
 	ban->told_ns = ban->until_ns;

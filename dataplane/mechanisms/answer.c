@@ -322,11 +322,22 @@ static void over_udp(struct kd_act *a, struct state *s)
 	reply(a, &answer);
 }
 
+/* Errors are not answered with errors (RFC 1122 3.2.2, RFC 4443 2.4), and of what else ICMP does only an echo
+ * request waits for an answer. */
+static bool may_be_answered(const struct kd_act *a)
+{
+	uint8_t type = a->view->l4_off < a->pkt->len ? a->pkt->data[a->view->l4_off] : 0;
+
+	if (a->view->ip_proto == KD_PROTO_ICMP)
+		return type == 8;
+	return a->view->ip_proto != KD_PROTO_ICMP6 || type == 128;
+}
+
 static void unreachable(struct kd_act *a, struct state *s)
 {
 	struct bytes none = {.len = 0};
 
-	if (tells(a->params, a->pkt->side)) {
+	if (tells(a->params, a->pkt->side) && may_be_answered(a)) {
 		s->answered = 1;
 		reply(a, &none);
 	} else {

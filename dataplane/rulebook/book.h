@@ -165,7 +165,8 @@ struct kd_book_rule {
 	struct kd_book_number after_amount;		/* text NULL = none */
 	struct kd_book_number delay_before, flow_share; /* likewise */
 	uint8_t extent;					/* enum kd_extent */
-	uint8_t params[KD_MECH_PARAMS]; /* with default numbers; numbers[] with size != 0 go over it */
+	_Alignas(uint64_t) uint8_t
+		params[KD_MECH_PARAMS]; /* with default numbers; numbers[] with size != 0 go over it */
 	struct kd_residual residual;
 	struct kd_miss *misses; /* first in force; none = 0 */
 	unsigned int nmisses;

@@ -213,7 +213,7 @@ struct kd_rule {
 	uint64_t delay_before_ns; /* behind `after` */
 	uint64_t spared;	  /* a draw below this is of a flow it does not act on: 2^64 - 1 - share */
 	uint8_t scope;		  /* enum kd_extent */
-	uint8_t params[KD_MECH_PARAMS];
+	_Alignas(uint64_t) uint8_t params[KD_MECH_PARAMS];
 	const char *claims[KD_PART_COUNT]; /* ids, comma-separated; NULL = no evidence given for the part */
 	uint8_t grade[KD_PART_COUNT];	   /* enum kd_grade; KD_GRADE_COUNT = the part has no evidence */
 };

@@ -66,10 +66,10 @@ static void test_pending(void **state)
 {
 	(void)state;
 	/* What to write says what is too much, too. */
-	own(RULES(TLS("a", "then = { mechanism = 'impair'; }; pending = [ 'mechanism:drop', 'weather', "
+	own(RULES(TLS("a", "then = { mechanism = 'redirect'; }; pending = [ 'mechanism:drop', 'weather', "
 			   "'then:after', 'mechanism:drop' ];")),
-		"rules.[0].pending: mechanism 'impair' does not exist yet | write pending = "
-		"'mechanism:impair'\n");
+		"rules.[0].pending: mechanism 'redirect' does not exist yet | write pending = "
+		"'mechanism:redirect'\n");
 	/* Alone it is said for itself. */
 	own(RULES(TLS("a", DROP "pending = [ 'mechanism:drop', 'weather', 'then:after', 'then:after', "
 				"'residual:everyone' ];")),
@@ -79,8 +79,9 @@ static void test_pending(void **state)
 		"rules.[0].pending.[3]: 'then:after' stands here twice\n"
 		"rules.[0].pending.[4]: unknown residual to wait for 'everyone' | known: none yet\n");
 	/* Of a mechanism that nobody knows nothing else is said. */
-	own(RULES(TLS("a", "then = { mechanism = 'impiar'; share = '5 %'; }; pending = 'mechanism:impiar';")),
-		"rules.[0].pending: unknown mechanism to wait for 'impiar' - did you mean 'impair'?...\n");
+	own(RULES(TLS(
+		    "a", "then = { mechanism = 'redirct'; share = '5 %'; }; pending = 'mechanism:redirct';")),
+		"rules.[0].pending: unknown mechanism to wait for 'redirct' - did you mean 'redirect'?...\n");
 }
 
 static void test_observe(void **state)

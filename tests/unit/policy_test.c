@@ -56,7 +56,7 @@ static const char book_a[] =
 	"}; },\n"
 	"  { id = \"waits\"; phase = \"protocol\"; since = \"2022-01..2022-03\"; when = { signature = "
 	"\"two\"; };\n"
-	"    then = { mechanism = \"impair\"; capacity = 1; }; pending = \"mechanism:impair\";\n"
+	"    then = { mechanism = \"redirect\"; to = \"192.0.2.1\"; }; pending = \"mechanism:redirect\";\n"
 	"    evidence = { numbers = [ \"X-THR-2021\" ]; }; } );\n"
 	"settings = ( { set = \"flow.idle_tcp\"; value = \"5 min\"; until = \"2022-02-01\"; evidence = { "
 	"numbers = \"X-THR-2021\"; }; } );\n";
@@ -340,7 +340,7 @@ static void pending_and_signatures(void **state)
 
 	(void)state;
 	assert_int_not_equal(r, 0);
-	assert_string_equal(p->rules[r].pending, "mechanism:impair");
+	assert_string_equal(p->rules[r].pending, "mechanism:redirect");
 	assert_true(p->rules[r].inert);
 	assert_int_equal(p->rules[r].mechanism, KD_MECHANISM_NONE);
 	assert_int_equal(p->nsignatures, 2);

@@ -312,7 +312,8 @@ static bool make_patch(struct call *c)
 		if (hex == NULL || !scn_u64(c->args.arg[i], p.len, &at) || !append_hex(c, hex) ||
 			at + now->len > p.len)
 			return scn_fail(c->e, c->line, "patch() takes OFFSET=HEX within %zu bytes", p.len);
-		memcpy(p.bytes + at, now->bytes, now->len);
+		if (now->len > 0)
+			memcpy(p.bytes + at, now->bytes, now->len);
 	}
 	c->b->payload = p;
 	return true;
