@@ -105,6 +105,7 @@ static void segment(struct kd_gathers *p, struct kd_gather *g, struct model *m, 
 	must(bytes != NULL || len == 0);
 	if (len > 0)
 		memcpy(bytes, from, len);
+	must(kd_gather_differs(p, g, BASE + (uint32_t)at, bytes, len) == differs(m, at, from, len));
 	got = kd_gather_add(p, g, how, BASE + (uint32_t)at, bytes, len);
 	if (got == KD_GATHERED_DIFFERS) {
 		must(how.strict && differs(m, at, from, len));

@@ -81,7 +81,9 @@ static void make_policy(void)
 	for (unsigned int i = 0; i <= KD_PHASE_COUNT; i++)
 		policy.phase_first[i] = i <= KD_PHASE_NAMES_BLOCKED ? 1 : 2;
 	policy.box = (struct kd_box){.id = "box", .of = 1, .protocols = UINT64_MAX};
-	policy.settings = (struct kd_settings){.idle_tcp_ns = 60000000000,
+	policy.settings = (struct kd_settings){.idle_syn_ns = 60000000000,
+		.idle_established_ns = 60000000000,
+		.idle_tcp_ns = 60000000000,
 		.idle_udp_ns = 60000000000,
 		.idle_other_ns = 60000000000,
 		.inspect_pkts = 6,
@@ -91,7 +93,10 @@ static void make_policy(void)
 		.frag_most = 5,
 		.frag_lifetime_ns = 1000,
 		.stream_depth = 200,
-		.stream_timeout_ns = 10000000};
+		.stream_timeout_ns = 10000000,
+		.fake_ttl_slack = 30,
+		.fake_near = 100,
+		.fake_ahead = 1000};
 	memcpy(records, hello, 60);
 	kd_put16(records + 3, 55);
 	memcpy(records + 60, hello, 3);
