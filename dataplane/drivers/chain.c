@@ -517,6 +517,12 @@ const struct kd_counters *kd_chain_counters(struct kd_chain *c)
 		sum->events_lost += e->events_lost;
 		sum->knob_sets_full += e->knob_sets_full;
 		sum->counts_full += e->counts_full;
+		sum->traces_full += e->traces_full;
+		sum->gathers_full += e->gathers_full;
+		sum->bans_new += e->bans_new;
+		sum->bans_hit += e->bans_hit;
+		sum->bans_full += e->bans_full;
+		sum->bans_untold += e->bans_untold;
 		for (unsigned int r = 0; r < KD_REASON_COUNT; r++)
 			sum->inject_reasons[r] += e->inject_reasons[r];
 	}
