@@ -31,7 +31,7 @@ static void recognise(struct kd_step *s, unsigned int i)
 	s->dot_ignored = kd_knob(s, KD_KNOB_NAMES_TRAILING_DOT) == KD_TRAILING_DOT_IGNORED;
 	s->wants_more = s->app.partial;
 	s->reason = KD_REASON_PROTOCOL(i, s->app.why);
-	if (!s->hidden)
+	if (!s->hidden && !s->asks)
 		kd_record_app(s);
 }
 

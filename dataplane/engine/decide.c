@@ -14,27 +14,27 @@
 #define ELSE_MAX 8
 #define NO_BIT 64
 
-static bool misses(const struct kd_step *s, const struct kd_rule *r)
+/* One draw a flow, a rule and a purpose. */
+static bool is_drawn(
+	const struct kd_step *s, const struct kd_rule *r, enum kd_purpose purpose, uint64_t share)
 {
 	uint64_t about;
 
-	if (r->miss == 0)
+	if (share == 0)
 		return false;
 	about = kd_hash_bytes((const uint8_t *)r->id, strlen(r->id));
-	return kd_draw(s->e->seed, s->e->box, KD_DRAW_MISS, about, kd_flow_who(s->flow), s->flow->nonce) <
-	       r->miss;
+	return kd_draw(s->e->seed, s->e->box, purpose, about, kd_flow_who(s->flow), s->flow->nonce) < share;
 }
 
-/* Of all flows that it might act on it acts on a share: one draw a flow. */
+static bool misses(const struct kd_step *s, const struct kd_rule *r)
+{
+	return is_drawn(s, r, KD_DRAW_MISS, r->miss);
+}
+
+/* Of all flows that it might act on it acts on a share. */
 static bool is_spared(const struct kd_step *s, const struct kd_rule *r)
 {
-	uint64_t about;
-
-	if (r->spared == 0)
-		return false;
-	about = kd_hash_bytes((const uint8_t *)r->id, strlen(r->id));
-	return kd_draw(s->e->seed, s->e->box, KD_DRAW_SHARE, about, kd_flow_who(s->flow), s->flow->nonce) <
-	       r->spared;
+	return is_drawn(s, r, KD_DRAW_SHARE, r->spared);
 }
 
 /* A rule that not all nodes have is not there on the others; rules that are drawn together are there
@@ -432,10 +432,13 @@ bool kd_decide_triggers(struct kd_step *s, uint16_t rule)
 	s->look = s->pkt->data + s->view->payload_off;
 	s->look_len = s->look_to = s->view->payload_len;
 	s->look_from = 0;
+	s->asks = true;
 	kd_seen_start(&seen, s->look_len != 0);
 	if (s->look_len != 0)
 		kd_classify(s);
 	is = applies(s, &seen, r) && !misses(s, r);
+	s->asks = false;
+	s->app_index = KD_APP_NONE; /* what is told of this packet later is not told with what was asked */
 	s->flow = f;
 	return is;
 }

@@ -249,6 +249,7 @@ static void step(struct kd_engine *e, struct kd_pkt *pkt, unsigned int i, struct
 	s.later = 0;
 	s.app_index = KD_APP_NONE;
 	s.banned = false;
+	s.asks = false;
 	judge(&s);
 	settle(&s);
 }

@@ -116,6 +116,7 @@ struct kd_step {
 	uint32_t later;		      /* where it waits; 0 = it does not */
 	uint8_t app_index;	      /* KD_APP_NONE = not recognised in this packet */
 	bool gathers;		      /* this side's segments are put together */
+	bool asks;		      /* only whether it would be a trigger: nothing is told */
 	bool hidden;		      /* not believed: only rules with a `fake` term are shown it */
 	bool again;		      /* sent before, and not read again */
 	bool decoy;		      /* the first hello, where a longer or shorter name may follow */

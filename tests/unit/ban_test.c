@@ -163,6 +163,15 @@ static void test_times(void **state)
 	result_free(&r);
 }
 
+static unsigned int recognised(const struct result *r)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < r->events; i++)
+		n += r->event[i].type == KD_EVENT_APP;
+	return n;
+}
+
 /* Seven seconds on: a packet of a flow that is held, then another listed hello on it; at 12 s something new.
  */
 static void test_restart(void **state)
@@ -196,6 +205,8 @@ static void test_restart(void **state)
 		/* The flow that is held goes by the same end as all others. */
 		assert_string_equal(
 			fared(&r, 5), rows[i].at_12[0] == 'd' ? "drop drop.later 1" : "emit flow.no_payload");
+		/* What was asked of the second hello is told to nobody. */
+		assert_int_equal(recognised(&r), 1);
 		result_free(&r);
 	}
 }
