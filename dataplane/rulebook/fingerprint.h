@@ -2,7 +2,8 @@
 /*
  * The hash of a policy: two policies with the same hash do the same to every packet and say the same about
  * it. Files, lines and the profile's name do not count, so two days without a change between them hash alike;
- * nor does whether real prefixes of tags were asked for, so a replay and a live run of a profile agree.
+ * nor does whether real prefixes of tags were asked for, so a replay and a live run of a profile agree; nor
+ * --time-scale, which stands beside the hash wherever that names a box.
  */
 #ifndef KD_FINGERPRINT_H
 #define KD_FINGERPRINT_H

@@ -5,6 +5,7 @@
 #include "rulebook/policy.h"
 
 #include "rulebook/book.h"
+#include "rulebook/scale.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -140,6 +141,7 @@ int kd_policy_load(struct kd_policy **ret, const struct kd_policy_request *reque
 		rc = compile_file(&policy, request, diags);
 	if (rc < 0)
 		return rc;
+	kd_policy_scale(policy, request->time_scale);
 	*ret = policy;
 	return 0;
 }

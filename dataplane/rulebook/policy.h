@@ -298,6 +298,8 @@ struct kd_settings {
 struct kd_policy {
 	const char *profile; /* canonical: "null", "tspu@2022-03-20/home", or a file's base name */
 	char hash[65];	     /* SHA-256 over the selected rules and settings as compiled, lower-case hex */
+	uint32_t
+		time_scale; /* its slow timers are this many times as fast as the hash says; 0 = once, as 1 */
 	struct kd_rule
 		*rules; /* [1..nrules], in order of evaluation: phase, then file order; [0] is zeroed */
 	uint32_t nrules;
@@ -334,6 +336,7 @@ struct kd_policy_request {
 	const char *const *set; /* "flow.idle_tcp=5 min", NULL-terminated; may be NULL */
 	uint64_t seed;		/* of the draws of a sampled box (PROFILE~K) */
 	uint8_t box;		/* on the profile's path, from 0 */
+	uint32_t time_scale;	/* 1..KD_TIME_SCALE_MAX (scale.h); 0 = 1 */
 	bool real;		/* real prefixes of tags too: captures of real traffic are read */
 	const char *cache;	/* folder of compiled matchers (cache.h); NULL = none */
 };

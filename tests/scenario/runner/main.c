@@ -49,14 +49,17 @@ static void failure(struct verdicts *v, int line, const char *what, const char *
 }
 
 static const struct kd_boxes *load_boxes(
-	struct runner *u, const char *dir, const char *profile, const char *const *set)
+	struct runner *u, const struct scn *s, const char *profile, const char *const *set)
 {
-	struct kd_policy_request request = {
-		.profile = profile, .dir = dir[0] != '\0' ? dir : u->dir, .set = set, .seed = 1};
+	struct kd_policy_request request = {.profile = profile,
+		.dir = s->policies[0] != '\0' ? s->policies : u->dir,
+		.set = set,
+		.seed = 1,
+		.time_scale = s->time_scale};
 	struct kd_diags diags = {0};
 	struct kd_boxes boxes;
 	char key[1024];
-	size_t len = (size_t)snprintf(key, sizeof(key), "%s %s", dir, profile);
+	size_t len = (size_t)snprintf(key, sizeof(key), "%s %u %s", s->policies, s->time_scale, profile);
 	int err;
 
 	for (unsigned int i = 0; set != NULL && set[i] != NULL && len < sizeof(key); i++)
@@ -151,7 +154,7 @@ static void run_again(struct verdicts *v, const struct run *first, const struct 
  * there. */
 static void run_null(struct verdicts *v, const struct run_plan *plan)
 {
-	const struct kd_boxes *boxes = load_boxes(v->u, "", "null", NULL);
+	const struct kd_boxes *boxes = load_boxes(v->u, v->s, "null", NULL);
 	struct run r;
 
 	if (boxes == NULL || !run_scenario(&r, v->s, boxes, plan)) {
@@ -196,7 +199,7 @@ static void run_with(
 		n++;
 	}
 	set[n] = what;
-	boxes = load_boxes(v->u, s->policies, s->profile, set);
+	boxes = load_boxes(v->u, s, s->profile, set);
 	if (boxes == NULL || !run_scenario(&r, s, boxes, plan)) {
 		failure(v, s->with[with - 1].line, what, "the profile cannot be loaded");
 		return;
@@ -225,7 +228,7 @@ static void run_one(struct runner *u, struct verdicts *v)
 	cases_check(u->cases, s, why, sizeof(why));
 	if (why[0] != '\0' && u->profile == NULL)
 		failure(v, s->case_line, "", why);
-	boxes = load_boxes(u, s->policies, u->profile != NULL ? u->profile : s->profile, s->set);
+	boxes = load_boxes(u, s, u->profile != NULL ? u->profile : s->profile, s->set);
 	if (boxes == NULL || !run_scenario(&r, s, boxes, &as_written)) {
 		failure(v, s->profile_line, "", "the profile cannot be loaded");
 		return;

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "engine/decode.h"
+#include "rulebook/scale.h"
 
 /* "198.18.0.2:40000", "[2001:db8::1]:443", "198.18.0.2" */
 static bool read_end(const char *text, uint8_t *version, uint8_t *addr, uint16_t *port)
@@ -185,6 +186,17 @@ static bool parse_burst(struct scn_parser *p)
 	return true;
 }
 
+static bool parse_time_scale(struct scn_parser *p)
+{
+	uint64_t n;
+
+	if (!scn_u64(scn_word(p->w), KD_TIME_SCALE_MAX, &n) || n == 0)
+		return scn_fail(
+			p->e, p->w->line, "time-scale wants a number from 1 to %d", KD_TIME_SCALE_MAX);
+	p->s->time_scale = (uint32_t)n;
+	return true;
+}
+
 static bool parse_set(struct scn_parser *p)
 {
 	const char *word = scn_word(p->w);
@@ -247,6 +259,8 @@ static bool parse_line(struct scn_parser *p)
 		return parse_engine(p);
 	if (strcmp(word, "endpoint") == 0)
 		return parse_endpoint(p);
+	if (strcmp(word, "time-scale") == 0)
+		return parse_time_scale(p);
 	if (strcmp(word, "burst") == 0)
 		return parse_burst(p);
 	if (strcmp(word, "link") == 0)

@@ -184,6 +184,7 @@ struct scn {
 	bool control; /* says of itself that nothing happens in it */
 	uint64_t seed;
 	uint32_t flows4_max, flows6_max, events_max;
+	uint32_t time_scale; /* 0 = 1 */
 	struct kd_endpoint endpoint;
 	struct scn_link link;
 	unsigned int burst, in_burst, bursts;
