@@ -11,11 +11,21 @@
 #include <string.h>
 
 #include "kd_version.h"
+#include "rulebook/scale.h"
+
+static int who(char buf[KD_INGRESS_MARK], const struct kd_policy *policy, uint64_t seed)
+{
+	return snprintf(buf, KD_INGRESS_MARK, "kordon " KD_VERSION " ingress policy=%s seed=%" PRIu64,
+		policy->hash, seed);
+}
 
 static int words(char buf[KD_INGRESS_MARK], const struct kd_policy *policy, uint64_t seed)
 {
-	return snprintf(buf, KD_INGRESS_MARK,
-		"kordon " KD_VERSION " ingress policy=%s seed=%" PRIu64 " hops=", policy->hash, seed);
+	int n = who(buf, policy, seed);
+
+	if (policy->time_scale > 1)
+		n += snprintf(buf + n, (size_t)(KD_INGRESS_MARK - n), " time_scale=%u", policy->time_scale);
+	return n + snprintf(buf + n, (size_t)(KD_INGRESS_MARK - n), " hops=");
 }
 
 void kd_ingress_mark(char buf[KD_INGRESS_MARK], const struct kd_policy *policy, uint64_t seed, uint8_t hops,
@@ -41,4 +51,18 @@ const char *kd_ingress_lab(
 		return NULL;
 	*ret_hops = (uint8_t)hops;
 	return end + 5;
+}
+
+uint32_t kd_ingress_other_scale(const char *writer, const struct kd_policy *policy, uint64_t seed)
+{
+	static const char key[] = " time_scale=";
+	char mark[KD_INGRESS_MARK];
+	size_t len = (size_t)who(mark, policy, seed);
+	unsigned long own = policy->time_scale > 1 ? policy->time_scale : 1, scale = 1;
+
+	if (strncmp(writer, mark, len) != 0 || writer[len] != ' ')
+		return 0;
+	if (strncmp(writer + len, key, sizeof(key) - 1) == 0)
+		scale = strtoul(writer + len + sizeof(key) - 1, NULL, 10);
+	return scale != own && scale >= 1 && scale <= KD_TIME_SCALE_MAX ? (uint32_t)scale : 0;
 }

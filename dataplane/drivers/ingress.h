@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * How a capture says that it is the ingress of a live run under one policy and seed: words in its section
- * header. Only then are its packets what the endpoints sent under this very box, so that its replay is
- * closed-loop.
+ * How a capture says that it is the ingress of a live run under one policy (and its time scale) and seed:
+ * words in its section header. Only then are its packets what the endpoints sent under this very box, so that
+ * its replay is closed-loop.
  */
 #ifndef KD_INGRESS_H
 #define KD_INGRESS_H
@@ -13,8 +13,8 @@
 
 #define KD_INGRESS_MARK 4096
 
-/* "kordon 0.1.0 ingress policy=HASH seed=N hops=N lab=NETS": the section's shb_userappl. Hops 0 = not known.
- */
+/* "kordon 0.1.0 ingress policy=HASH seed=N [time_scale=N ]hops=N lab=NETS": the section's shb_userappl. Hops
+ * 0 = not known. */
 void kd_ingress_mark(char buf[KD_INGRESS_MARK], const struct kd_policy *policy, uint64_t seed, uint8_t hops,
 	const char *lab_nets);
 
@@ -22,5 +22,9 @@ void kd_ingress_mark(char buf[KD_INGRESS_MARK], const struct kd_policy *policy, 
  * writer; *ret_hops is set then. */
 const char *kd_ingress_lab(
 	const char *writer, const struct kd_policy *policy, uint64_t seed, uint8_t *ret_hops);
+
+/* N of a mark of this policy and seed that was made under another --time-scale N than the policy's, else 0.
+ */
+uint32_t kd_ingress_other_scale(const char *writer, const struct kd_policy *policy, uint64_t seed);
 
 #endif

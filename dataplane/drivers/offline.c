@@ -105,6 +105,9 @@ static int recognise_ingress(struct run *r)
 	if (r->nboxes == 1)
 		nets = kd_ingress_lab(kd_capture_writer(r->capture), policy, r->o->seed, &hops);
 	r->closed_loop = nets != NULL;
+	if (r->nboxes == 1)
+		r->ret->other_scale =
+			kd_ingress_other_scale(kd_capture_writer(r->capture), policy, r->o->seed);
 	if (hops != 0 && r->o->endpoint.hops == 0) {
 		r->ret->endpoint.hops = hops;
 		r->ret->endpoint_guessed = false; /* whoever tells it made the lab: of Linux */

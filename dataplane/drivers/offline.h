@@ -86,6 +86,8 @@ struct kd_offline_result {
 	bool verified;			    /* --checksums verify */
 	bool sums_matter;		    /* fake.checksum is not `believe` for every flow */
 	uint64_t untracked;
+	uint32_t other_scale; /* --time-scale of the live run whose ingress this is, if not this run's; else 0
+			       */
 	struct kd_endpoint endpoint; /* what the observer went by */
 	bool endpoint_guessed;	     /* some of it was told by nobody: neither option nor capture */
 	/* Packets of interfaces whose link type we cannot read: numbered, never given to the engine. */

@@ -226,6 +226,11 @@ void kd_offline_say(const struct kd_offline_result *x, FILE *to)
 			x->skipped_by[i].iface, x->skipped_by[i].name[0] != '\0' ? " " : "",
 			x->skipped_by[i].name, x->skipped_by[i].dlt, x->skipped_by[i].packets,
 			x->skipped_by[i].packets == 1 ? "" : "s");
+	if (x->other_scale != 0)
+		fprintf(to,
+			"kordon: the capture is of a live run under --time-scale %" PRIu32
+			": only a replay under the same tells what its box did\n",
+			x->other_scale);
 	say(to, x->sides[KD_SIDE_BY_FIRST],
 		"packet's inside is a guess: the sender of its flow's first packet (--inside-net says it)",
 		"packets' inside is a guess: the sender of their flow's first packet (--inside-net says it)");

@@ -113,6 +113,16 @@ static void print_phases(FILE *to, unsigned int mask)
 	}
 }
 
+/* How long it is until a residual ends, at this box: what the rulebook says may be many times that. */
+static void print_left(const struct kd_explain *x, FILE *to, unsigned int box, const struct kd_story_note *n)
+{
+	uint32_t time_scale = policy_of(x, box)->time_scale;
+
+	print_ns(to, n->until_ns - n->time_ns);
+	if (time_scale > 1)
+		fprintf(to, " at time-scale %" PRIu32, time_scale);
+}
+
 /* What it leaves behind for other flows, if it does: from when on, and for how long. */
 static void print_observed(
 	const struct kd_explain *x, FILE *to, unsigned int box, const struct kd_story_note *n)
@@ -128,7 +138,7 @@ static void print_observed(
 		print_ns(to, r->publish_after_ns);
 	}
 	fputs(", over in ", to);
-	print_ns(to, n->until_ns - n->time_ns);
+	print_left(x, to, box, n);
 }
 
 /* What a rule that matched does about it. */
@@ -163,7 +173,7 @@ static void print_grip(const struct kd_explain *x, FILE *to, unsigned int box, c
 		fprintf(to, " -> %s", kd_mechanisms[r->mechanism]->name);
 		if (n->until_ns > n->time_ns) {
 			fputs("; residual ", to);
-			print_ns(to, n->until_ns - n->time_ns);
+			print_left(x, to, box, n);
 		} else {
 			fputs("; for as long as the flow lives", to);
 		}

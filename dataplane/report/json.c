@@ -418,6 +418,13 @@ static size_t finish(struct kd_json *j)
 	return j->full ? 0 : j->len;
 }
 
+/* Of a box whose slow timers are not the real one's, in every line. */
+static void put_scale(struct kd_json *j, const struct kd_policy *policy)
+{
+	if (policy != NULL && policy->time_scale > 1)
+		kd_json_u64(j, "time_scale", policy->time_scale);
+}
+
 size_t kd_json_event(
 	char *buf, size_t room, const struct kd_event *e, const struct kd_policy *policy, bool open_loop)
 {
@@ -442,6 +449,7 @@ size_t kd_json_event(
 	if (app != NULL)
 		kd_json_str(&j, "app_proto", app);
 	kd_json_u64(&j, "box", e->box);
+	put_scale(&j, policy);
 	if (open_loop)
 		kd_json_bool(&j, "open_loop", true);
 	if (e->type == KD_EVENT_APP)
@@ -540,6 +548,7 @@ size_t kd_json_run(char *buf, size_t room, const struct kd_run_record *run)
 	if (run->boxes != NULL)
 		put_boxes(&j, run->boxes);
 	put_u64_text(&j, "seed", run->seed);
+	put_scale(&j, run->policy);
 	put_drawn(&j, run);
 	kd_json_str(&j, "inside", run->inside);
 	kd_json_str(&j, "checksums", run->checksums);

@@ -36,6 +36,33 @@ static void mark_is_known_again(void **state)
 	assert_null(kd_ingress_lab(mark, &other, 7, &hops));
 }
 
+/* Its slow timers are part of the box that the packets passed. */
+static void mark_tells_the_time_scale(void **state)
+{
+	static const struct kd_policy fast = {.hash = "00ff", .time_scale = 20};
+	static const struct kd_policy faster = {.hash = "00ff", .time_scale = 200};
+	char mark[KD_INGRESS_MARK];
+	uint8_t hops = 0;
+
+	(void)state;
+	kd_ingress_mark(mark, &fast, 7, 8, "198.18.0.0/15");
+	assert_non_null(strstr(mark, " policy=00ff seed=7 time_scale=20 hops=8 lab="));
+	assert_string_equal(kd_ingress_lab(mark, &fast, 7, &hops), "198.18.0.0/15");
+	assert_int_equal(hops, 8);
+	assert_null(kd_ingress_lab(mark, &faster, 7, &hops));
+	assert_null(kd_ingress_lab(mark, &policy, 7, &hops));
+	assert_int_equal(kd_ingress_other_scale(mark, &fast, 7), 0);
+	assert_int_equal(kd_ingress_other_scale(mark, &faster, 7), 20);
+	assert_int_equal(kd_ingress_other_scale(mark, &policy, 7), 20);
+	assert_int_equal(kd_ingress_other_scale(mark, &policy, 8), 0);
+	kd_ingress_mark(mark, &policy, 7, 8, "198.18.0.0/15");
+	assert_null(kd_ingress_lab(mark, &fast, 7, &hops));
+	assert_int_equal(kd_ingress_other_scale(mark, &fast, 7), 1);
+	assert_int_equal(kd_ingress_other_scale(mark, &policy, 7), 0);
+	assert_int_equal(kd_ingress_other_scale(mark, &policy, 70), 0);
+	assert_int_equal(kd_ingress_other_scale("", &fast, 7), 0);
+}
+
 static void annotated_output_is_no_ingress(void **state)
 {
 	uint8_t hops;
@@ -103,6 +130,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(mark_is_known_again),
+		cmocka_unit_test(mark_tells_the_time_scale),
 		cmocka_unit_test(annotated_output_is_no_ingress),
 		cmocka_unit_test(end_of_run_survives),
 		cmocka_unit_test(long_writer_is_whole),

@@ -397,6 +397,39 @@ static void test_run(void **state)
 				  "\"drawn\":{},\"inside\":\"inside-net\",\"checksums\":\"auto\"}}\n");
 }
 
+/* Every line of a box whose slow timers run faster says so; of one whose do not, none. */
+static void test_time_scale(void **state)
+{
+	static const uint8_t types[] = {KD_EVENT_APP, KD_EVENT_VERDICT, KD_EVENT_FLOW};
+	struct kd_policy scaled = policy;
+	struct kd_run_record run = {.policy = &scaled, .seed = 1, .inside = "private", .checksums = "auto"};
+	char line[KD_JSON_LINE_MAX + 1];
+	size_t len;
+
+	(void)state;
+	for (scaled.time_scale = 0; scaled.time_scale <= 20; scaled.time_scale += 20) {
+		for (size_t i = 0; i < sizeof(types); i++) {
+			struct kd_event e = event(types[i]);
+
+			name_it(&e);
+			e.rule = 1;
+			len = kd_json_event(line, sizeof(line) - 1, &e, &scaled, true);
+			assert_true(len > 0);
+			line[len] = '\0';
+			if (scaled.time_scale == 0)
+				assert_null(strstr(line, "time_scale"));
+			else
+				assert_non_null(
+					strstr(line, ",\"box\":0,\"time_scale\":20,\"open_loop\":true,"));
+		}
+		len = kd_json_run(line, sizeof(line) - 1, &run);
+		line[len] = '\0';
+		assert_non_null(strstr(line, scaled.time_scale == 0
+						     ? ",\"seed\":\"1\",\"drawn\":"
+						     : ",\"seed\":\"1\",\"time_scale\":20,\"drawn\":"));
+	}
+}
+
 /* A sampled box says what it drew, however much that is. */
 static void test_run_drawn(void **state)
 {
@@ -452,6 +485,7 @@ int main(void)
 		cmocka_unit_test(test_no_room),
 		cmocka_unit_test(test_longest),
 		cmocka_unit_test(test_run),
+		cmocka_unit_test(test_time_scale),
 		cmocka_unit_test(test_run_drawn),
 	};
 
