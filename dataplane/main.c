@@ -124,6 +124,7 @@ int main(int argc, char **argv)
 		return code < 0 ? KD_EXIT_OK : command->exit_base + code;
 	if (args.policies == NULL)
 		args.policies = default_policies(policies, sizeof(policies));
+	kd_cmd_say_time_scale(&args);
 	code = command->run(&args);
 	if (fflush(stdout) != 0 && code == KD_EXIT_OK) {
 		kd_complain("standard output: cannot be written");

@@ -19,8 +19,10 @@
 #include "kd_version.h"
 #include "rulebook/boxes.h"
 #include "rulebook/diag.h"
+#include "rulebook/scale.h"
 
 enum common {
+	COMMON_TIME_SCALE,
 	COMMON_PROFILE,
 	COMMON_SET,
 	COMMON_SEED,
@@ -34,6 +36,8 @@ enum common {
 };
 
 static const struct kd_cmd_option common[COMMON_COUNT] = {
+	[COMMON_TIME_SCALE] = {"time-scale", 0, "N",
+		"residuals, bans, idle times, publication and flapping N times as fast (default 1)"},
 	[COMMON_PROFILE] = {"profile", 'p', "PROFILE",
 		"null, tspu@DATE[/NETWORK[/ISP[/REGION]]][+STATE][~K], or a rulebook file"},
 	[COMMON_SET] = {"set", 0, "KEY=VALUE", "change a setting of the box; may be repeated"},
@@ -48,9 +52,11 @@ static const struct kd_cmd_option common[COMMON_COUNT] = {
 	[COMMON_VERSION] = {"version", 0, NULL, "the versions it was built with"},
 };
 
-/* The first of the common options a verb has: those of the profile come first. */
+/* The first of the common options a verb has: those that fewest have come first. */
 static unsigned int common_from(const struct kd_command *c)
 {
+	if (c->keeps_time)
+		return COMMON_TIME_SCALE;
 	return c->takes_profile ? COMMON_PROFILE : COMMON_POLICIES;
 }
 
@@ -164,11 +170,27 @@ static int take_color(struct kd_args *args, const char *when)
 	return 0;
 }
 
+static int take_time_scale(struct kd_args *args, const char *value)
+{
+	unsigned long n;
+	char *end;
+
+	errno = 0;
+	n = strtoul(value, &end, 10);
+	if (errno != 0 || *end != '\0' || *value < '0' || *value > '9' || n < 1 || n > KD_TIME_SCALE_MAX)
+		return kd_usage_error(args, "--time-scale \"%s\": expected a whole number from 1 to %d",
+			value, KD_TIME_SCALE_MAX);
+	args->time_scale = (uint32_t)n;
+	return 0;
+}
+
 static int take_common(struct kd_args *args, unsigned int which, const char *value, unsigned int *nset)
 {
 	char *end;
 
 	switch (which) {
+	case COMMON_TIME_SCALE:
+		return take_time_scale(args, value);
 	case COMMON_PROFILE:
 		args->profile = value;
 		return 0;
@@ -214,7 +236,8 @@ int kd_args_parse(struct kd_args *args, const struct kd_command *command, int ar
 	unsigned int nset = 0;
 	int got, row, err;
 
-	*args = (struct kd_args){.command = command, .seed = 1, .policies = getenv("KORDON_POLICIES")};
+	*args = (struct kd_args){
+		.command = command, .seed = 1, .time_scale = 1, .policies = getenv("KORDON_POLICIES")};
 	take_color(args, "auto");
 	table_fill(&t, command);
 	optind = 1;
@@ -266,6 +289,14 @@ static const char *cache_folder(char *buf, size_t room)
 	return n > 0 && (size_t)n < room ? buf : NULL;
 }
 
+void kd_cmd_say_time_scale(const struct kd_args *args)
+{
+	if (args->time_scale > 1 && !args->quiet)
+		kd_complain("time-scale %u: residuals, bans, idle times, publication and flapping run %u "
+			    "times as fast",
+			args->time_scale, args->time_scale);
+}
+
 static int load(
 	struct kd_boxes *ret, const struct kd_args *args, const char *const *set, struct kd_diags *diags)
 {
@@ -274,6 +305,7 @@ static int load(
 		.dir = args->policies,
 		.set = set,
 		.seed = args->seed,
+		.time_scale = args->time_scale,
 		.real = args->command->real_traffic,
 		.cache = cache_folder(cache, sizeof(cache))};
 

@@ -45,6 +45,7 @@ struct kd_command {
 	const char *text;		     /* paragraphs for --help; may be NULL */
 	const struct kd_cmd_option *options; /* ends with a NULL name */
 	bool takes_profile;		     /* -p, --set, --seed and --policies are among its options */
+	bool keeps_time;		     /* --time-scale is one of them too */
 	bool real_traffic;		     /* it reads captures of it: real prefixes of tags count too */
 	int exit_base;			     /* added to the exit code of a usage error */
 	int (*run)(const struct kd_args *args);
@@ -66,6 +67,7 @@ struct kd_args {
 	const char *profile;			/* -p or NULL */
 	const char *policies;			/* resolved folder */
 	uint64_t seed;
+	uint32_t time_scale; /* 1..KD_TIME_SCALE_MAX */
 	bool quiet;
 	unsigned int verbose;
 	bool color_err, color_out; /* --color and NO_COLOR applied to each stream */
@@ -81,6 +83,9 @@ void kd_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Usage error: complains, points to --help, returns KD_EXIT_USAGE. */
 int kd_usage_error(const struct kd_args *args, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* That the slow timers are not the real box's, if so: once a run, by the program the user started. */
+void kd_cmd_say_time_scale(const struct kd_args *args);
 
 /* Loads all boxes of args->profile (it must be given, else a usage error), prints every diagnostic; 0 or an
  * exit code. */

@@ -155,6 +155,7 @@ const struct kd_command kd_command_explain = {
 		"and, for a flow that was blocked or degraded, with changes that its client could have made.",
 	.options = options,
 	.takes_profile = true,
+	.keeps_time = true,
 	.real_traffic = true,
 	.run = run,
 };

@@ -49,7 +49,7 @@ static const struct kd_cmd_option options[] = {
 struct lab {
 	const struct kd_args *args;
 	const char *profile;
-	char start[PATH_MAX + 32], exe[PATH_MAX], dir[PATH_MAX], seed[24];
+	char start[PATH_MAX + 32], exe[PATH_MAX], dir[PATH_MAX], seed[24], time_scale[16];
 	char **words; /* of testbed/lab/start */
 	size_t nwords;
 };
@@ -225,6 +225,8 @@ static int fill_words(struct lab *lab)
 	say_box(lab, "--policies", args->policies);
 	snprintf(lab->seed, sizeof(lab->seed), "%" PRIu64, args->seed);
 	say_box(lab, "--seed", lab->seed);
+	snprintf(lab->time_scale, sizeof(lab->time_scale), "%u", args->time_scale);
+	say_box(lab, "--time-scale", lab->time_scale);
 	for (unsigned int i = 0; args->set[i] != NULL; i++)
 		say_box(lab, "--set", args->set[i]);
 	for (unsigned int i = 0; i < args->nrepeat; i++)
@@ -373,6 +375,7 @@ const struct kd_command kd_command_lab = {
 		"126 COMMAND cannot be run, 127 no such COMMAND.",
 	.options = options,
 	.takes_profile = true,
+	.keeps_time = true,
 	.exit_base = LAB_EXIT(0),
 	.run = run,
 };

@@ -369,6 +369,7 @@ const struct kd_command kd_command_replay = {
 		"is 4.",
 	.options = options,
 	.takes_profile = true,
+	.keeps_time = true,
 	.real_traffic = true,
 	.run = run,
 };

@@ -229,5 +229,6 @@ const struct kd_command kd_command_run = {
 		"--capture replays to the same events: kordon replay -p PROFILE --seed N FILE.",
 	.options = options,
 	.takes_profile = true,
+	.keeps_time = true,
 	.run = run,
 };

@@ -326,5 +326,6 @@ const struct kd_command kd_command_try = {
 		"inconclusive.",
 	.options = options,
 	.takes_profile = true,
+	.keeps_time = true,
 	.run = run,
 };

@@ -165,6 +165,8 @@ static void put_document(struct kd_json *j, const struct kd_try *t)
 		kd_json_str(j, NULL, t->args->operands[i]);
 	kd_json_close(j, ']');
 	kd_json_u64(j, "timeout_s", strtoul(t->timeout, NULL, 10));
+	if (t->args->time_scale > 1)
+		kd_json_u64(j, "time_scale", t->args->time_scale);
 	kd_json_open(j, "compared", '{');
 	kd_json_u64(j, "goodput_min_percent", KD_TRY_GOODPUT_PERCENT);
 	kd_json_u64(j, "setup_max_times", KD_TRY_SETUP_TIMES);

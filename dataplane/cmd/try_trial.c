@@ -44,11 +44,12 @@ static const char **lab_words(
 	const char **words = kd_arena_alloc(
 		t->arena, (FIXED_WORDS + 2 * KD_CMD_REPEAT_MAX + args->noperands) * sizeof(*words));
 	const char *number = kd_arena_printf(t->arena, "%" PRIu64, seed);
+	const char *scale = kd_arena_printf(t->arena, "%u", args->time_scale);
 	const char *events = kd_arena_printf(t->arena, "%s/events.jsonl", folder);
 	const char *capture = kd_arena_printf(t->arena, "%s/ingress.pcapng", folder);
 	size_t n = 0;
 
-	if (words == NULL || number == NULL || events == NULL || capture == NULL)
+	if (words == NULL || number == NULL || scale == NULL || events == NULL || capture == NULL)
 		return NULL;
 	words[n++] = t->exe;
 	words[n++] = "lab";
@@ -56,6 +57,7 @@ static const char **lab_words(
 	say(words, &n, "-p", box->profile);
 	say(words, &n, "--policies", args->policies);
 	say(words, &n, "--seed", number);
+	say(words, &n, "--time-scale", scale);
 	say(words, &n, "--events", events);
 	say(words, &n, "--capture", capture);
 	say(words, &n, "--timeout", t->timeout);
