@@ -98,13 +98,17 @@ static struct one_case *find(const struct cases *c, const char *id)
 	return NULL;
 }
 
-/* A case may name several queries in a sentence: the profile must be one of its words. */
+/*
+ * A case may name several queries in a sentence: the profile must be one of its words. A sampled box of that
+ * query (~K) is one of its boxes: so a case chooses a variant that a plain query does not take.
+ */
 static bool has_word(const char *text, const char *word)
 {
-	size_t len = strlen(word);
+	size_t len = strcspn(word, "~");
 
-	for (const char *at = text; (at = strstr(at, word)) != NULL; at += len)
-		if ((at == text || at[-1] == ' ') && (at[len] == '\0' || at[len] == ' ' || at[len] == ','))
+	for (const char *at = text; *at != '\0'; at++)
+		if (strncmp(at, word, len) == 0 && (at == text || at[-1] == ' ') &&
+			(at[len] == '\0' || at[len] == ' ' || at[len] == ','))
 			return true;
 	return false;
 }
