@@ -191,11 +191,14 @@ int kd_desk_finish(struct kd_desk *d, uint64_t end_ns)
 
 		drain(d, w->engine);
 		kd_worker_advance(w, end_ns);
+		kd_worker_send(&d->s->io, w); /* what fell due since its thread ended */
 		kd_worker_release(w);
 		while (kd_engine_finish(w->engine) > 0)
 			drain(d, w->engine);
 		drain(d, w->engine);
 	}
+	while (kd_delay_count(&d->s->io.out) > 0)
+		kd_io_tend(&d->s->io);
 	kd_order_flush(d->order, UINT64_MAX);
 	write_copies(d);
 	if (d->capture != NULL) {

@@ -218,6 +218,8 @@ struct kd_live_state {
 /* Gives n <= KD_LIVE_BURST packets to the engine; what leaves stands in w->leaving. */
 void kd_worker_take(struct kd_worker *w, struct rte_mbuf **m, unsigned int n);
 void kd_worker_advance(struct kd_worker *w, uint64_t now_ns);
+/* What leaves is sent, or waits in the delay line; for whoever owns both. */
+void kd_worker_send(struct kd_io *io, struct kd_worker *w);
 /* The run is over: what the engine still holds is dropped. */
 void kd_worker_release(struct kd_worker *w);
 void kd_view_answer(struct kd_view_of *v, const struct kd_engine *engine, const struct kd_books *books);

@@ -110,7 +110,7 @@ void kd_view_answer(struct kd_view_of *v, const struct kd_engine *engine, const 
 	atomic_store_explicit(&v->answered, asked, memory_order_release);
 }
 
-static void send_all(struct kd_io *io, struct kd_worker *w)
+void kd_worker_send(struct kd_io *io, struct kd_worker *w)
 {
 	for (unsigned int side = 0; side < 2; side++) {
 		kd_io_send(io, side, w->leaving[side], w->nleaving[side]);
@@ -135,7 +135,7 @@ int kd_worker_alone(void *state)
 			if (n == 0)
 				continue;
 			kd_worker_take(w, m, n);
-			send_all(io, w);
+			kd_worker_send(io, w);
 			busy += n;
 		}
 		busy += kd_io_tend(io);
@@ -144,7 +144,7 @@ int kd_worker_alone(void *state)
 
 			io->last_ns = ns > io->last_ns ? ns : io->last_ns;
 			kd_worker_advance(w, io->last_ns);
-			send_all(io, w);
+			kd_worker_send(io, w);
 		}
 		kd_view_answer(&w->view, w->engine, &w->books);
 		kd_view_answer(&s->io_view, NULL, &io->books);
