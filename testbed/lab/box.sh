@@ -9,7 +9,8 @@ box_start() {
 	! $bare || delay=()
 	[ ${#expect[@]} -eq 0 ] || [ -n "$capture" ] || capture=$dir/ingress.pcapng
 	"$kordon" run "${box[@]}" --inside-port net_tap0,iface=kdi --outside-port net_tap1,iface=kdo \
-		--lab-net "$lab_nets" --hops 8 ${delay[@]+"${delay[@]}"} --ready-file "$dir/box.ready" \
+		--lab-net "$lab_nets" --hops 8 ${delay[@]+"${delay[@]}"} \
+		--ready-file "$dir/box.ready" --stats "$dir/box.stats" \
 		${events:+--events "$events"} ${capture:+--capture "$capture"} </dev/null >"$dir/box.log" 2>&1 &
 	box_pid=$!
 }
