@@ -39,6 +39,23 @@ check() { # NAME EXPECTED GOT: patterns of the shell are allowed in EXPECTED
 	bad=1
 }
 
+within() { # NAME LOW HIGH VALUE UNIT: both ends belong; what was measured stands in the result
+	cases=$((cases + 1))
+	local line="$cases - $1: ${4:-nothing} $5 ($2..$3)"
+	if [[ $4 =~ ^-?[0-9]+$ ]] && [ "$4" -ge "$2" ] && [ "$4" -le "$3" ]; then
+		echo "ok $line"
+		return
+	fi
+	echo "not ok $line"
+	bad=1
+}
+
+declare -A of=()
+read_results() { # PREFIX FILE: words NAME=VALUE, into of[PREFIXNAME]
+	local word
+	for word in $(cat "$2"); do of[$1${word%%=*}]=${word#*=}; done
+}
+
 status_of() { # COMMAND...
 	local status=0
 	"$@" >"$scratch/out" 2>"$scratch/err" || status=$?
