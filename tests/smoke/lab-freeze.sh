@@ -84,7 +84,7 @@ END
 
 run() { # NAME PROFILE
 	mkdir "$scratch/$1"
-	lab -p "$2" --outside "bash $scratch/server" --outside-at @hetzner --ready tcp:22 -- \
+	lab -p "$2" --outside "bash $scratch/server" --outside-at @hetzner --ready tcp:22 --ready-timeout 60 -- \
 		bash "$scratch/client" "$scratch/$1" "$scratch" "$1" >"$scratch/$1/said" 2>"$scratch/$1/err" ||
 		cat "$scratch/$1/err"
 }
