@@ -209,24 +209,33 @@ static void let_go(struct kd_step *s)
 	kd_record_verdict(s, rule, KD_REASON_DECIDE_RESIDUAL_OVER);
 }
 
-/*
- * Room in a full pool: ends one flow that died unnoticed, so that dead flows never cost a live one its place
- * and the sweep's pace stays invisible. A look around that finds none is not repeated before the earliest
- * death it saw.
- */
-static bool make_room(struct kd_engine *e, unsigned int v6)
+/* Of a full pool, place `index`: a flow, or of what flows own. */
+static struct kd_flow *flow_at(
+	const struct kd_engine *e, const struct kd_pool *owned, unsigned int v6, uint32_t index)
 {
-	struct kd_flow_pool *p = &e->table.pool[v6];
+	if (owned != NULL)
+		return kd_owner_flow(kd_pool_at(owned, index));
+	return kd_flow_entry(&e->table.pool[v6], v6, index);
+}
+
+/*
+ * Room in a full pool of `top` places: ends one flow that died unnoticed, so that dead flows never cost a
+ * live one its place and the sweep's pace stays invisible. A look around that finds none is not repeated
+ * before the earliest death it saw.
+ */
+static bool end_a_dead(struct kd_engine *e, struct kd_search *search, uint32_t top,
+	const struct kd_pool *owned, unsigned int v6)
+{
 	uint64_t earliest = KD_TIME_MAX_NS;
 
-	if (e->now_ns < p->none_dies_ns)
+	if (e->now_ns < search->none_dies_ns)
 		return false;
-	for (uint32_t n = 0; n < p->top; n++) {
+	for (uint32_t n = 0; n < top; n++) {
 		struct kd_flow *f;
 		uint64_t dies;
 
-		p->scan = p->scan >= p->top ? 1 : p->scan + 1;
-		f = kd_flow_entry(p, v6, p->scan);
+		search->at = search->at >= top ? 1 : search->at + 1;
+		f = flow_at(e, owned, v6, search->at);
 		dies = dies_ns(e, f);
 		if (e->now_ns >= dies) {
 			end_idle(e, f);
@@ -237,8 +246,22 @@ static bool make_room(struct kd_engine *e, unsigned int v6)
 		if (dies < earliest)
 			earliest = dies;
 	}
-	p->none_dies_ns = earliest;
+	search->none_dies_ns = earliest;
 	return false;
+}
+
+/* One more there may die. */
+static void may_die(const struct kd_engine *e, struct kd_search *search, const struct kd_flow *f)
+{
+	if (e->now_ns + least_idle_ns(e, f) < search->none_dies_ns)
+		search->none_dies_ns = e->now_ns + least_idle_ns(e, f);
+}
+
+void kd_flow_make_room(struct kd_engine *e, struct kd_pool *p, const struct kd_flow *f)
+{
+	if (kd_pool_is_full(p))
+		end_a_dead(e, &p->search, p->top, p, 0);
+	may_die(e, &p->search, f);
 }
 
 /* A new flow for this packet, or the stand-in. */
@@ -248,7 +271,7 @@ static void make_flow(struct kd_step *s)
 	struct kd_flow_pool *p = &e->table.pool[s->key->v6];
 
 	s->flow = kd_flow_insert(&e->table, s->key);
-	if (s->flow == NULL && make_room(e, s->key->v6))
+	if (s->flow == NULL && end_a_dead(e, &p->search, p->top, NULL, s->key->v6))
 		s->flow = kd_flow_insert(&e->table, s->key);
 	if (s->flow == NULL) {
 		stand_in(s);
@@ -257,8 +280,7 @@ static void make_flow(struct kd_step *s)
 	open_flow(s);
 	e->count.flows_new++;
 	e->count.flows_live++;
-	if (s->now_ns + least_idle_ns(e, s->flow) < p->none_dies_ns)
-		p->none_dies_ns = s->now_ns + least_idle_ns(e, s->flow);
+	may_die(e, &p->search, s->flow);
 }
 
 struct kd_flow *kd_flow_peek(const struct kd_engine *e, const struct kd_flow_key *key)

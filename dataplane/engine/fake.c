@@ -94,7 +94,7 @@ int kd_fake_init(struct kd_engine *e, const struct kd_engine_config *config)
 		    ((e->fakes & REMEMBERED_UDP) != 0 ? KD_TRANSPORT_UDP : 0);
 	rc = find_rules(e);
 	if (rc == 0 && e->traced != 0)
-		rc = kd_traces_init(&e->traces, config->traces_max);
+		rc = kd_pool_init(&e->traces, config->traces_max, KD_TRACES_LIMIT, sizeof(struct kd_trace));
 	if (rc == 0 && (e->fakes & BIT(KD_FAKE_URGENT)) != 0) {
 		e->without = malloc(KD_WITHOUT_BYTES);
 		rc = e->without != NULL ? 0 : -ENOMEM;
@@ -104,7 +104,7 @@ int kd_fake_init(struct kd_engine *e, const struct kd_engine_config *config)
 
 void kd_fake_free(struct kd_engine *e)
 {
-	kd_traces_free(&e->traces);
+	kd_pool_free(&e->traces);
 	free(e->of_fakes);
 	free(e->without);
 }

@@ -12,25 +12,19 @@
 
 #define BIT KD_FAKE_BIT
 
-/* A flow's trace goes by its place: flows do not move while they live. */
-static uint64_t owner(const struct kd_flow *f)
-{
-	return (uint64_t)(uintptr_t)f;
-}
-
 void kd_fake_forget(struct kd_engine *e, const struct kd_flow *f)
 {
-	struct kd_trace *t = e->traces.max != 0 ? kd_trace_find(&e->traces, owner(f)) : NULL;
+	struct kd_trace *t = e->traces.max != 0 ? kd_pool_find(&e->traces, kd_owner(f, 0)) : NULL;
 
 	if (t != NULL)
-		kd_trace_give(&e->traces, t);
+		kd_pool_give(&e->traces, t);
 }
 
 struct kd_trace *kd_fake_trace(const struct kd_step *s)
 {
 	if ((s->e->traced & kd_transport(s)) == 0 || s->flow == &s->e->untracked.flow)
 		return NULL;
-	return kd_trace_find(&s->e->traces, owner(s->flow));
+	return kd_pool_find(&s->e->traces, kd_owner(s->flow, 0));
 }
 
 /* A SYN alone says nothing that the flow does not keep, so that half-open flows take no place. */
@@ -44,7 +38,8 @@ struct kd_trace *kd_fake_make_trace(struct kd_step *s)
 	if (s->key->proto == KD_PROTO_TCP && s->view->payload_wire_len == 0 &&
 		(s->view->tcp_flags & (KD_TCP_SYN | KD_TCP_ACK)) != KD_TCP_ACK && s->pkt->side == f->opened)
 		return NULL;
-	t = kd_trace_take(&s->e->traces, owner(f));
+	kd_flow_make_room(s->e, &s->e->traces, f);
+	t = kd_pool_take(&s->e->traces, kd_owner(f, 0));
 	if (t == NULL) {
 		s->e->count.traces_full++;
 		return NULL;

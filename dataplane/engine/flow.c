@@ -365,8 +365,8 @@ void kd_flow_table_reset(struct kd_flow_table *t)
 			memset(&t->buckets[k.hash & t->mask], 0, sizeof(struct kd_bucket));
 			f->pkts[0] = f->pkts[1] = 0;
 		}
-		p->top = p->free = p->live = p->scan = 0;
-		p->none_dies_ns = 0;
+		p->top = p->free = p->live = 0;
+		p->search = (struct kd_search){0};
 	}
 	t->spill_top = t->spill_free = 0;
 }

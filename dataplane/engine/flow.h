@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "engine/mechanism.h"
+#include "engine/pool.h"
 
 /* struct kd_flow.flags */
 #define KD_FLOW_DECIDED 0x01 /* no more inspection */
@@ -122,8 +123,7 @@ struct kd_flow_pool {
 	uint32_t max, top; /* entries [1..top] were ever used */
 	uint32_t free;	   /* chain of freed ones through addr[0] */
 	uint32_t live;
-	uint32_t scan;	       /* where the next look for a dead one begins; expire.c's */
-	uint64_t none_dies_ns; /* no live flow dies before this; expire.c's */
+	struct kd_search search;
 };
 
 struct kd_flow_table {

@@ -11,18 +11,23 @@
 
 #define LIMIT (1u << 20)
 
+static struct kd_gather *at(const struct kd_gathers *p, uint32_t index)
+{
+	return kd_pool_at(&p->pool, index);
+}
+
 int kd_gathers_init(struct kd_gathers *p, uint32_t max, uint32_t depth)
 {
-	struct kd_gathers n = {.max = max, .depth = depth, .mask = 1};
+	struct kd_gathers n = {.depth = depth};
+	int err;
 
-	if (max == 0 || depth == 0 || max > LIMIT || depth > LIMIT)
+	if (depth == 0 || depth > LIMIT)
 		return -EINVAL;
-	while (n.mask + 1 < max)
-		n.mask = n.mask * 2 + 1;
-	n.slot = calloc((size_t)max + 1, sizeof(*n.slot));
-	n.chain = calloc((size_t)n.mask + 1, sizeof(*n.chain));
+	err = kd_pool_init(&n.pool, max, LIMIT, sizeof(struct kd_gather));
+	if (err < 0)
+		return err;
 	n.bytes = malloc((size_t)max * depth); /* pages nobody touches stay with the kernel */
-	if (n.slot == NULL || n.chain == NULL || n.bytes == NULL) {
+	if (n.bytes == NULL) {
 		kd_gathers_free(&n);
 		return -ENOMEM;
 	}
@@ -32,69 +37,48 @@ int kd_gathers_init(struct kd_gathers *p, uint32_t max, uint32_t depth)
 
 void kd_gathers_free(struct kd_gathers *p)
 {
-	free(p->slot);
-	free(p->chain);
+	kd_pool_free(&p->pool);
 	free(p->bytes);
 	memset(p, 0, sizeof(*p));
 }
 
-static uint32_t *chain_of(const struct kd_gathers *p, uint64_t owner)
-{
-	return &p->chain[(owner * 0x9e3779b97f4a7c15ull >> 32) & p->mask];
-}
-
 void kd_gathers_reset(struct kd_gathers *p)
 {
-	for (uint32_t i = 1; i <= p->top; i++)
-		*chain_of(p, p->slot[i].owner) = 0;
-	p->top = p->free = p->oldest = p->newest = 0;
+	kd_pool_reset(&p->pool);
+	p->oldest = p->newest = 0;
 }
 
 struct kd_gather *kd_gather_find(const struct kd_gathers *p, uint64_t owner)
 {
-	for (uint32_t i = *chain_of(p, owner); i != 0; i = p->slot[i].next)
-		if (p->slot[i].owner == owner)
-			return &p->slot[i];
-	return NULL;
+	return kd_pool_find(&p->pool, owner);
 }
 
 struct kd_gather *kd_gather_oldest(const struct kd_gathers *p)
 {
-	return p->oldest != 0 ? &p->slot[p->oldest] : NULL;
+	return p->oldest != 0 ? at(p, p->oldest) : NULL;
 }
 
 struct kd_gather *kd_gather_take(struct kd_gathers *p, uint64_t owner, uint32_t base, uint64_t now_ns)
 {
-	uint32_t *first = NULL, index = p->free;
-	struct kd_gather *g;
+	struct kd_gather *g = kd_pool_take(&p->pool, owner);
+	uint32_t index;
 
-	if (index != 0)
-		p->free = p->slot[index].next;
-	else if (p->top < p->max)
-		index = ++p->top;
-	else
+	if (g == NULL)
 		return NULL;
-	first = chain_of(p, owner);
-	g = &p->slot[index];
-	*g = (struct kd_gather){
-		.owner = owner, .since_ns = now_ns, .base = base, .next = *first, .older = p->newest};
-	*first = index;
-	*(p->newest != 0 ? &p->slot[p->newest].newer : &p->oldest) = index;
+	index = kd_pool_index(&p->pool, g);
+	g->base = base;
+	g->since_ns = now_ns;
+	g->older = p->newest;
+	*(p->newest != 0 ? &at(p, p->newest)->newer : &p->oldest) = index;
 	p->newest = index;
 	return g;
 }
 
 void kd_gather_give(struct kd_gathers *p, struct kd_gather *g)
 {
-	uint32_t index = (uint32_t)(g - p->slot), *at = chain_of(p, g->owner);
-
-	while (*at != index)
-		at = &p->slot[*at].next;
-	*at = g->next;
-	*(g->older != 0 ? &p->slot[g->older].newer : &p->oldest) = g->newer;
-	*(g->newer != 0 ? &p->slot[g->newer].older : &p->newest) = g->older;
-	g->next = p->free;
-	p->free = index;
+	*(g->older != 0 ? &at(p, g->older)->newer : &p->oldest) = g->newer;
+	*(g->newer != 0 ? &at(p, g->newer)->older : &p->newest) = g->older;
+	kd_pool_give(&p->pool, g);
 }
 
 uint32_t kd_gather_len(const struct kd_gather *g)
@@ -102,16 +86,21 @@ uint32_t kd_gather_len(const struct kd_gather *g)
 	return g->nruns > 0 && g->run[0].from == 0 ? g->run[0].to : 0;
 }
 
+static uint8_t *bytes_of(const struct kd_gathers *p, const struct kd_gather *g)
+{
+	return p->bytes + (size_t)(kd_pool_index(&p->pool, g) - 1) * p->depth;
+}
+
 const uint8_t *kd_gather_bytes(const struct kd_gathers *p, const struct kd_gather *g)
 {
-	return p->bytes + (size_t)(g - p->slot - 1) * p->depth;
+	return bytes_of(p, g);
 }
 
 /* Copies [from, to) into the gaps only, or over all of it; whether a byte before `known` changed. */
 static bool copy(const struct kd_gathers *p, const struct kd_gather *g, bool over, uint32_t from, uint32_t to,
 	const uint8_t *bytes, uint32_t known)
 {
-	uint8_t *mine = p->bytes + (size_t)(g - p->slot - 1) * p->depth;
+	uint8_t *mine = bytes_of(p, g);
 	uint32_t at = from, same = known > from ? (known < to ? known : to) - from : 0;
 	bool changed = over && memcmp(mine + from, bytes, same) != 0;
 
@@ -220,7 +209,7 @@ enum kd_gathered kd_gather_add(const struct kd_gathers *p, struct kd_gather *g, 
 
 void kd_gather_skip(const struct kd_gathers *p, struct kd_gather *g, uint32_t n)
 {
-	uint8_t *mine = p->bytes + (size_t)(g - p->slot - 1) * p->depth;
+	uint8_t *mine = bytes_of(p, g);
 
 	memmove(mine, mine + n, g->run[g->nruns - 1].to - n);
 	g->base += n;

@@ -11,15 +11,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/pool.h"
+
 /* Pieces behind gaps that are kept; no source gives the real box's number. */
 #define KD_GATHER_RUNS 8
 
 struct kd_gather {
-	uint64_t owner;
+	struct kd_pooled pooled;
+	uint32_t base; /* sequence number of byte 0 */
 	uint64_t since_ns;
 	uint32_t older, newer; /* by since_ns */
-	uint32_t next;	       /* in its chain, or of the free ones */
-	uint32_t base;	       /* sequence number of byte 0 */
 	uint32_t nruns;
 	bool turned; /* something came before what lies in front of it */
 	struct {
@@ -28,10 +29,8 @@ struct kd_gather {
 };
 
 struct kd_gathers {
-	struct kd_gather *slot; /* [1..max] */
-	uint8_t *bytes;		/* depth of each */
-	uint32_t *chain;	/* first of each; 0 = none */
-	uint32_t mask, max, top, free;
+	struct kd_pool pool; /* of struct kd_gather */
+	uint8_t *bytes;	     /* depth of each */
 	uint32_t oldest, newest;
 	uint32_t depth;
 };

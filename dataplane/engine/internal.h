@@ -15,6 +15,7 @@
 #include "engine/guard.h"
 #include "engine/knob.h"
 #include "engine/later.h"
+#include "engine/pool.h"
 #include "engine/protocol.h"
 #include "engine/ring.h"
 #include "engine/tally.h"
@@ -64,7 +65,7 @@ struct kd_engine {
 	struct kd_knob_table knobs;
 	struct kd_gathers gathers;	 /* empty unless a knob asks for it */
 	uint8_t *room;			 /* for parsers; NULL unless a knob asks for it */
-	struct kd_traces traces;	 /* empty unless a knob asks for it */
+	struct kd_pool traces;		 /* of struct kd_trace; empty unless a knob asks for it */
 	uint8_t *without;		 /* a payload without its urgent bytes; likewise */
 	bool *of_fakes;			 /* of each rule: it has a `fake` term. NULL: none has */
 	uint16_t fakes;			 /* kinds that some flow does not believe */
@@ -151,6 +152,18 @@ static inline void kd_seen_start(struct kd_seen *seen, bool payload)
 	seen->over = 0;
 }
 
+/* Who owns places in pools: a flow goes by its own, and does not move while it lives; a side of it likewise.
+ */
+static inline uint64_t kd_owner(const struct kd_flow *f, unsigned int side)
+{
+	return (uint64_t)(uintptr_t)f | side;
+}
+
+static inline struct kd_flow *kd_owner_flow(const struct kd_pooled *p)
+{
+	return (struct kd_flow *)(uintptr_t)(p->owner & ~1ull);
+}
+
 /* flow.c, expire.c: the flow of this packet, found, made anew or reopened; sets s->flow. */
 void kd_flow_take(struct kd_step *s, uint32_t hint);
 /* Its flow as it is now, touched by nothing; NULL: it has none, or a dead one. */
@@ -160,6 +173,10 @@ struct kd_flow *kd_flow_would_be(struct kd_step *s);
 /* Ends a flow: its record, its place. */
 void kd_flow_end(
 	struct kd_engine *e, struct kd_flow *f, uint16_t why, uint64_t time_ns, uint64_t number, uint32_t n);
+/* Before flow `f` takes a place in a pool of what flows own: one that died unnoticed makes room in a full
+ * one.
+ */
+void kd_flow_make_room(struct kd_engine *e, struct kd_pool *p, const struct kd_flow *f);
 /* A FIN or RST lets go of the flow, if its box takes it for its end. */
 void kd_flow_clear(struct kd_step *s);
 /* Looks for flows past their time, a slice a call, a round a second of packet time. */

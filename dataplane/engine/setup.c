@@ -224,7 +224,7 @@ void kd_engine_reset(struct kd_engine *e)
 	kd_tally_reset(&e->tally);
 	kd_bans_reset(&e->bans);
 	kd_gathers_reset(&e->gathers);
-	kd_traces_reset(&e->traces);
+	kd_pool_reset(&e->traces);
 	kd_observer_reset(e->observer);
 	kd_knob_table_reset(&e->knobs);
 	memset(&e->count, 0, sizeof(e->count));

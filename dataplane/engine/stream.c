@@ -16,18 +16,12 @@
 /* Messages of one packet that are read; no source has a box that reads more than one. */
 #define MESSAGES_MAX 32
 
-/* The flow of a side, as its gathering is called. Flows do not move while they live. */
-static uint64_t owner(const struct kd_flow *f, unsigned int side)
-{
-	return (uint64_t)(uintptr_t)f | side;
-}
-
 static void give_back(struct kd_engine *e, struct kd_flow *f, unsigned int side)
 {
 	if ((f->open.track & KD_TRACK_GATHERS(side)) == 0)
 		return;
 	f->open.track &= (uint8_t)~KD_TRACK_GATHERS(side);
-	kd_gather_give(&e->gathers, kd_gather_find(&e->gathers, owner(f, side)));
+	kd_gather_give(&e->gathers, kd_gather_find(&e->gathers, kd_owner(f, side)));
 }
 
 /* What a side was gathered into is let go; its next segment is a new start. */
@@ -49,7 +43,7 @@ static struct kd_gather *gathering(struct kd_step *s)
 
 	if ((s->flow->open.track & KD_TRACK_GATHERS(s->pkt->side)) == 0)
 		return NULL;
-	g = kd_gather_find(&s->e->gathers, owner(s->flow, s->pkt->side));
+	g = kd_gather_find(&s->e->gathers, kd_owner(s->flow, s->pkt->side));
 	if (!is_over(s->e, g))
 		return g;
 	start_anew(s->e, s->flow, s->pkt->side);
@@ -61,7 +55,7 @@ const struct kd_gather *kd_stream_gathering(
 {
 	if ((f->open.track & KD_TRACK_GATHERS(side)) == 0)
 		return NULL;
-	return kd_gather_find(&e->gathers, owner(f, side));
+	return kd_gather_find(&e->gathers, kd_owner(f, side));
 }
 
 void kd_stream_forget(struct kd_engine *e, struct kd_flow *f)
@@ -69,11 +63,6 @@ void kd_stream_forget(struct kd_engine *e, struct kd_flow *f)
 	give_back(e, f, KD_INSIDE);
 	give_back(e, f, KD_OUTSIDE);
 	kd_fake_forget(e, f);
-}
-
-static struct kd_flow *flow_of(const struct kd_gather *g)
-{
-	return (struct kd_flow *)(uintptr_t)(g->owner & ~1ull);
 }
 
 static struct kd_gather_how how(struct kd_step *s)
@@ -161,8 +150,9 @@ static struct kd_gather *begin(struct kd_step *s, uint32_t base)
 
 	/* One that is over makes room for one that begins, so the pool holds only what is alive. */
 	if (g != NULL && is_over(s->e, g))
-		start_anew(s->e, flow_of(g), (unsigned int)(g->owner & 1));
-	g = kd_gather_take(&s->e->gathers, owner(s->flow, s->pkt->side), base, s->e->now_ns);
+		start_anew(s->e, kd_owner_flow(&g->pooled), (unsigned int)(g->pooled.owner & 1));
+	kd_flow_make_room(s->e, &s->e->gathers.pool, s->flow);
+	g = kd_gather_take(&s->e->gathers, kd_owner(s->flow, s->pkt->side), base, s->e->now_ns);
 	if (g != NULL)
 		s->flow->open.track |= (uint8_t)KD_TRACK_GATHERS(s->pkt->side);
 	else
@@ -300,8 +290,8 @@ void kd_stream_settle(struct kd_step *s)
 /* A flow that found no place has none to gather for either, nor has a packet that the capture cut. */
 static inline bool may_gather(struct kd_step *s)
 {
-	return s->e->gathers.max != 0 && s->key->proto == KD_PROTO_TCP && s->flow != &s->e->untracked.flow &&
-	       s->view->payload_len == s->view->payload_wire_len &&
+	return s->e->gathers.pool.max != 0 && s->key->proto == KD_PROTO_TCP &&
+	       s->flow != &s->e->untracked.flow && s->view->payload_len == s->view->payload_wire_len &&
 	       (s->flow->open.said & KD_SAID_TWO_THINGS(s->pkt->side)) == 0 &&
 	       kd_knob(s, KD_KNOB_TCP_REASSEMBLE) != KD_REASSEMBLE_OFF;
 }

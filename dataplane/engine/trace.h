@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * What is remembered of an undecided flow so that its fakes can be told: numbers each side has used. The pool
- * is bounded and knows nothing of fakes; who asks, and for which flows, is fake.c's. Nothing is allocated
- * after kd_traces_init.
+ * is bounded (engine/pool.h) and knows nothing of fakes; who asks, and for which flows, is fake.c's.
  */
 #ifndef KD_TRACE_H
 #define KD_TRACE_H
 
-#include <stddef.h>
 #include <stdint.h>
+
+#include "engine/pool.h"
 
 /* Latest IP IDs and urgent bytes of a side that are kept; no source gives the real box's numbers. */
 #define KD_TRACE_IDS 8
@@ -33,26 +33,10 @@ struct kd_trace_side {
 };
 
 struct kd_trace {
-	uint64_t owner;
-	uint32_t next; /* in its chain, or of the free ones */
+	struct kd_pooled pooled;
 	struct kd_trace_side side[2];
 };
 
-struct kd_traces {
-	struct kd_trace *slot; /* [1..max] */
-	uint32_t *chain;       /* first of each; 0 = none */
-	uint32_t mask, max, top, free;
-};
-
-/* -EINVAL: max is 0 or over 2^22; -ENOMEM. */
-int kd_traces_init(struct kd_traces *p, uint32_t max);
-void kd_traces_free(struct kd_traces *p);
-/* Gives all back; costs what was used. */
-void kd_traces_reset(struct kd_traces *p);
-
-struct kd_trace *kd_trace_find(const struct kd_traces *p, uint64_t owner);
-/* An empty one for an owner that has none; NULL: all are taken. */
-struct kd_trace *kd_trace_take(struct kd_traces *p, uint64_t owner);
-void kd_trace_give(struct kd_traces *p, struct kd_trace *t);
+#define KD_TRACES_LIMIT (1u << 22)
 
 #endif

@@ -418,12 +418,97 @@ static void given_back(void **state)
 	kd_engine_free(e);
 }
 
+/* Junk and, a second later, a listed hello with the same ID. */
+static void fake_at(uint16_t port, uint64_t at_ns)
+{
+	struct who w = one;
+
+	leave_trace(port, (const uint8_t *)"junk", 4, 7);
+	f->pkt[f->n - 2].time_ns = f->pkt[f->n - 1].time_ns = at_ns;
+	w.port = port;
+	add(f, &w, IN, at_ns, KD_TCP_ACK, 105, listed, listed_len);
+	id(&f->pkt[f->n - 1], 7);
+}
+
+/* A full pool whose owners died unnoticed has room at the moment they die, and not before, however seldom
+ * the sweep comes by. */
+static void dead_make_room(void **state)
+{
+	static const struct {
+		unsigned int burst, ticks;
+	} paces[] = {{1, 0}, {1, 1}, {1, 9}, {3, 0}, {64, 0}};
+	struct result r[5];
+
+	(void)state;
+	set(KD_KNOB_FAKE_IP_ID, IGNORE);
+	policy.settings.idle_syn_ns = policy.settings.idle_established_ns = 10 * SEC;
+	traces = 2;
+	fake_at(1001, T0);
+	fake_at(1002, T0 + 1);
+	fake_at(1003, T0 + 10 * SEC - 1); /* no room, believed */
+	fake_at(1004, T0 + 10 * SEC);	  /* 1001 is dead */
+	fake_at(1005, T0 + 10 * SEC);	  /* 1002 is not */
+	fake_at(1006, T0 + 10 * SEC + 1);
+	fake_at(1007, T0 + 20 * SEC);
+	for (unsigned int i = 0; i < 5; i++) {
+		struct kd_engine *e = sized();
+
+		run_on(e, f, paces[i].burst, paces[i].ticks, &r[i]);
+		assert_int_equal(r[i].count.traces_full, 4); /* both packets of 1003 and 1005 */
+		assert_int_equal(r[i].count.reasons[KD_REASON_FAKE_IP_ID], 5);
+		assert_int_equal(count_of(&r[i], KD_EVENT_VERDICT, "reset.armed"), 2);
+		assert_string_equal(r[0].actions, r[i].actions);
+		assert_int_equal(r[0].events, r[i].events);
+		for (unsigned int k = 0; k < r[0].events; k++)
+			assert_memory_equal(&r[0].event[k], &r[i].event[k], sizeof(r[0].event[k]));
+		kd_engine_free(e);
+	}
+	for (unsigned int i = 0; i < 5; i++)
+		result_free(&r[i]);
+}
+
+/* The same bytes as a datagram: what was the rest of the TCP header is payload. */
+static void make_udp(struct kd_pkt *p)
+{
+	p->data[23] = KD_PROTO_UDP;
+	kd_put16(p->data + 38, (uint16_t)(kd_get16(p->data + 16) - 20));
+	kd_put16(p->data + 40, 0);
+}
+
+/* Who came behind a look around that found nobody may die before all it saw. */
+static void dies_young(void **state)
+{
+	struct who w = one;
+	struct kd_engine *e;
+	struct result r;
+
+	(void)state;
+	set(KD_KNOB_FAKE_IP_ID, IGNORE);
+	policy.settings.idle_syn_ns = policy.settings.idle_established_ns = 100 * SEC;
+	policy.settings.idle_udp_ns = 10 * SEC;
+	traces = 1;
+	leave_trace(1001, (const uint8_t *)"junk", 4, 7);
+	leave_trace(1002, (const uint8_t *)"junk", 4, 7);
+	w.port = 1001;
+	add(f, &w, IN, T0 + SEC, KD_TCP_ACK, 105, listed, listed_len);
+	add(f, &w, IN, T0 + SEC, KD_TCP_ACK, 1, (const uint8_t *)"junk", 4);
+	make_udp(&f->pkt[f->n - 1]);
+	fake_at(1003, T0 + 11 * SEC);
+	e = sized();
+	run_on(e, f, 64, 0, &r);
+	assert_int_equal(r.count.traces_full, 1); /* 1002's */
+	assert_int_equal(r.count.reasons[KD_REASON_FAKE_IP_ID], 1);
+	result_free(&r);
+	kd_engine_free(e);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fresh, done)
 	const struct CMUnitTest tests[] = {TEST(urgent), TEST(urgent_alone), TEST(syn_data), TEST(overlap),
 		TEST(fin_rst), TEST(low_ttl_end), TEST(name_length), TEST(name_length_allowed),
-		TEST(retransmit), TEST(who_sees_it), TEST(spent), TEST(room), TEST(given_back)};
+		TEST(retransmit), TEST(who_sees_it), TEST(spent), TEST(room), TEST(given_back),
+		TEST(dead_make_room), TEST(dies_young)};
 
 	return cmocka_run_group_tests_name("fake_flow", tests, NULL, NULL);
 }

@@ -326,6 +326,25 @@ static void timeout(void **state)
 	assert_int_equal(taken(f), 0);
 }
 
+/* So it is when its flow dies, however seldom the sweep comes by. */
+static void dead_make_room(void **state)
+{
+	static const struct who two = {0xc6120002, 0xcb00710a, 40001};
+
+	(void)state;
+	make();
+	set(KD_KNOB_TCP_REASSEMBLE, KD_REASSEMBLE_IN_ORDER);
+	policy.settings.idle_syn_ns = policy.settings.idle_established_ns = 10 * SEC;
+	for (unsigned int early = 0; early < 2; early++) {
+		struct feed *f = calloc(1, sizeof(*f));
+
+		add(f, &one, KD_INSIDE, T0, KD_TCP_SYN, 100, NULL, 0);
+		add(f, &one, KD_INSIDE, T0 + 1, KD_TCP_ACK, 101, hello, 20);
+		halves(f, &two, T0 + 10 * SEC - early, 1);
+		assert_int_equal(taken(f), !early);
+	}
+}
+
 /* What cannot be put together takes no place and blinds nobody. */
 static void edges(void **state)
 {
@@ -417,7 +436,8 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fresh, drop_policy)
 	const struct CMUnitTest tests[] = {TEST(reassemble), TEST(overlap), TEST(strict), TEST(padded),
-		TEST(join), TEST(pool), TEST(timeout), TEST(edges), TEST(share), TEST(sets)};
+		TEST(join), TEST(pool), TEST(timeout), TEST(dead_make_room), TEST(edges), TEST(share),
+		TEST(sets)};
 
 	return cmocka_run_group_tests_name("stream", tests, NULL, NULL);
 }
