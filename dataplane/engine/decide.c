@@ -61,6 +61,8 @@ static bool applies(struct kd_step *s, struct kd_seen *seen, const struct kd_rul
 /* X-ST-5: a SYN of the side that did not open the flow, wherever it comes before the decision. */
 static bool is_lifted(struct kd_step *s)
 {
+	if ((s->flow->flags & KD_FLOW_ACTING) != 0)
+		return s->flow->hold == KD_HOLD_WAITS_LIFTED;
 	return (s->flow->open.track & KD_TRACK_REMOTE_SYN) != 0 &&
 	       kd_knob(s, KD_KNOB_FLOW_REMOTE_SYN) == KD_REMOTE_SYN_LIFTS;
 }
@@ -121,11 +123,12 @@ static void take_hold(struct kd_step *s, uint16_t rule)
 {
 	const struct kd_rule *r = &s->e->policy->rules[rule];
 	struct kd_flow *f = s->flow;
+	bool lifted = is_lifted(s);
 
 	kd_stream_forget(s->e, f);
 	f->rule = rule;
 	f->flags |= KD_FLOW_DECIDED | KD_FLOW_ACTING;
-	kd_wait_begin(s);
+	kd_wait_begin(s, lifted);
 	f->held.until_ns = r->residual_ns != 0 ? s->now_ns + r->residual_ns : 0;
 	s->rule = rule;
 	if (r->residual_key != KD_RESIDUAL_FLOW)

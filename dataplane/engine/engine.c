@@ -105,7 +105,7 @@ static inline void judge_flow(struct kd_step *s)
 {
 	bool held = (s->flow->flags & KD_FLOW_ACTING) != 0;
 
-	if (held && s->flow->waits == 0) { /* fast path */
+	if (held && !kd_flow_waits(s->flow)) { /* fast path */
 		kd_enforce(s, false);
 		return;
 	}

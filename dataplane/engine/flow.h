@@ -38,13 +38,18 @@
 #define KD_TRACK_KNOWN(side) (0x40u << (side))	 /* that side said something known */
 #define KD_TRACK_REMOTE_SYN 0x20		 /* the other side sent a SYN of its own */
 
+enum kd_hold {
+	KD_HOLD_ACTS,
+	KD_HOLD_WAITS,	      /* its rule does not act yet: state is wait.c's */
+	KD_HOLD_WAITS_LIFTED, /* nor do the roles hold, which `open` no longer says */
+};
+
 struct kd_flow {
 	uint32_t addr[2]; /* by enum kd_side; IPv4, or folds of kd_flow6.addr */
 	uint16_t port[2];
-	uint32_t nonce;	       /* opener's ISN, or a hash of the first UDP payload */
-	uint64_t last_ns : 62; /* since 1970: good until 2116 */
-	uint64_t waits : 1;    /* the rule that has hold of it does not act yet: state is wait.c's */
-	uint64_t unused : 1;
+	uint32_t nonce;		    /* opener's ISN, or a hash of the first UDP payload */
+	uint64_t last_ns : 62;	    /* since 1970: good until 2116 */
+	uint64_t hold : 2;	    /* enum kd_hold, while a rule has hold of it */
 	uint64_t bytes_inside : 40; /* 1 TB, then they stand still; so do the packets below */
 	uint64_t rule : 14;	    /* that has or had hold of it, or only matched */
 	uint64_t proto : 8;
@@ -96,6 +101,12 @@ static inline void kd_flow_note_nearest(struct kd_flow *f, uint16_t reason)
 	if (f->reason == KD_REASON_FLOW_NO_PAYLOAD || f->reason == KD_REASON_CLASSIFY_UNKNOWN ||
 		(f->reason >= KD_REASON_FAKE_CHECKSUM && f->reason <= KD_REASON_FAKE_NAME_LENGTH))
 		kd_flow_note(f, reason);
+}
+
+/* A rule has hold of it and does not act yet; asked of such flows only. */
+static inline bool kd_flow_waits(const struct kd_flow *f)
+{
+	return f->hold >= KD_HOLD_WAITS;
 }
 
 #define KD_BUCKET_SLOTS 10

@@ -320,13 +320,13 @@ static inline bool kd_has_bans(const struct kd_step *s)
 void kd_enforce(struct kd_step *s, bool trigger);
 /* wait.c: what stands before the mechanism of a rule with `after`, `delay_before` or `scope`. A rule has
  * taken hold of the flow: sets its state, while what it was before still stands beside. */
-void kd_wait_begin(struct kd_step *s);
+void kd_wait_begin(struct kd_step *s, bool lifted);
 /* False: this packet passes and s says why. Else it is the mechanism's, *trigger when it is its first. */
 bool kd_wait_lets(struct kd_step *s, bool *trigger);
 /* Whether it is taken into account of, on a flow that waits or where the rule has a scope. */
 static inline bool kd_waits(const struct kd_flow *f, const struct kd_rule *r)
 {
-	return (f->waits | r->scope) != 0;
+	return kd_flow_waits(f) || r->scope != KD_EXTENT_FROM_HERE;
 }
 /* Whether that rule would drop this packet, which is none of its flow; nothing is noted. */
 bool kd_enforce_would_drop(const struct kd_step *s);

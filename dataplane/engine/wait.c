@@ -112,14 +112,17 @@ static uint64_t so_far(const struct kd_step *s, const struct kd_after *a)
 	return n;
 }
 
-void kd_wait_begin(struct kd_step *s)
+void kd_wait_begin(struct kd_step *s, bool lifted)
 {
 	struct kd_flow *f = s->flow;
 	const struct kd_rule *r = &s->e->policy->rules[f->rule];
 	bool counts = r->after.unit == KD_AFTER_PACKETS || r->after.unit == KD_AFTER_BYTES;
 	uint64_t n = 0;
 
-	f->waits = r->after.unit != KD_AFTER_NONE || r->delay_before_ns != 0;
+	if (r->after.unit == KD_AFTER_NONE && r->delay_before_ns == 0)
+		f->hold = KD_HOLD_ACTS;
+	else
+		f->hold = lifted ? KD_HOLD_WAITS_LIFTED : KD_HOLD_WAITS;
 	/* Read before it is overwritten. */
 	if (counts && r->after.event == KD_EVENT_OF_START)
 		n = so_far(s, &r->after);
@@ -252,10 +255,10 @@ bool kd_wait_lets(struct kd_step *s, bool *trigger)
 	struct kd_flow *f = s->flow;
 	const struct kd_rule *r = &s->e->policy->rules[f->rule];
 
-	if (f->waits) {
+	if (kd_flow_waits(f)) {
 		if (!is_over(s, r, *trigger))
 			return pass(s, KD_REASON_DECIDE_WAITS, *trigger);
-		f->waits = 0;
+		f->hold = KD_HOLD_ACTS;
 		memset(f->held.state, 0, sizeof(f->held.state));
 		*trigger = true;
 	}
