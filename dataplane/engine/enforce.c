@@ -13,6 +13,7 @@ void kd_enforce(struct kd_step *s, bool trigger)
 {
 	struct kd_flow *f = s->flow;
 	const struct kd_rule *r = &s->e->policy->rules[f->rule];
+	bool in_part = kd_scope(f, r) != KD_EXTENT_FROM_HERE;
 	uint64_t none = 0;
 	struct kd_act a;
 
@@ -28,19 +29,18 @@ void kd_enforce(struct kd_step *s, bool trigger)
 	a.texts = s->e->policy->texts;
 	a.flow = f;
 	/* Where the bytes it acts on are remembered, each packet is by itself. */
-	a.state = r->scope == KD_EXTENT_FROM_HERE ? (void *)f->held.state : &none;
+	a.state = in_part ? (void *)&none : f->held.state;
 	a.now_ns = s->now_ns;
 	a.gap_ns = s->gap_ns;
 	a.nth = f->pkts[s->pkt->side];
 	a.flow_id = s->e->flow_ids ? kd_flow_id(s->e, f) : 0;
 	a.rule = f->rule;
 	a.opened = (uint8_t)f->opened;
-	a.trigger = trigger || r->scope != KD_EXTENT_FROM_HERE;
+	a.trigger = trigger || in_part;
 	a.whole = s->pkt == &s->e->frag.whole.pkt;
 	a.injected = 0;
 	a.fate = KD_EMIT;
-	a.forged = false;
-	a.done = false;
+	a.forged = a.done = false;
 	a.reason = KD_REASON_NONE;
 	a.not_before_ns = a.mark_ns = 0;
 	a.overtakes = false;

@@ -40,6 +40,7 @@
 
 enum kd_hold {
 	KD_HOLD_ACTS,
+	KD_HOLD_BANNED,	      /* not by a trigger of its own: its rule acts on all its bytes */
 	KD_HOLD_WAITS,	      /* its rule does not act yet: state is wait.c's */
 	KD_HOLD_WAITS_LIFTED, /* nor do the roles hold, which `open` no longer says */
 };

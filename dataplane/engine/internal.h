@@ -323,10 +323,16 @@ void kd_enforce(struct kd_step *s, bool trigger);
 void kd_wait_begin(struct kd_step *s, bool lifted);
 /* False: this packet passes and s says why. Else it is the mechanism's, *trigger when it is its first. */
 bool kd_wait_lets(struct kd_step *s, bool *trigger);
-/* Whether it is taken into account of, on a flow that waits or where the rule has a scope. */
+/* Which bytes of a flow its rule acts on: what a scope is measured from is the trigger, which a flow under a
+ * ban never had. */
+static inline enum kd_extent kd_scope(const struct kd_flow *f, const struct kd_rule *r)
+{
+	return f->hold == KD_HOLD_BANNED ? KD_EXTENT_FROM_HERE : (enum kd_extent)r->scope;
+}
+/* Whether that is taken into account of, on a flow that waits or where a scope counts. */
 static inline bool kd_waits(const struct kd_flow *f, const struct kd_rule *r)
 {
-	return kd_flow_waits(f) || r->scope != KD_EXTENT_FROM_HERE;
+	return kd_flow_waits(f) || kd_scope(f, r) != KD_EXTENT_FROM_HERE;
 }
 /* Whether that rule would drop this packet, which is none of its flow; nothing is noted. */
 bool kd_enforce_would_drop(const struct kd_step *s);

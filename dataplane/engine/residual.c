@@ -203,7 +203,7 @@ static void take_hold(struct kd_step *s, uint16_t rule, const struct kd_ban *ban
 		kd_stream_forget(s->e, f);
 	f->rule = rule;
 	f->flags |= KD_FLOW_DECIDED | KD_FLOW_ACTING;
-	f->hold = KD_HOLD_ACTS; /* a rule that has not acted yet gives way */
+	f->hold = KD_HOLD_BANNED; /* a rule that has not acted yet gives way */
 	f->held.until_ns = ban->until_ns;
 	memset(f->held.state, 0, sizeof(f->held.state));
 	s->rule = rule;

@@ -163,6 +163,36 @@ static void test_times(void **state)
 	result_free(&r);
 }
 
+/* A scope is of the trigger's bytes: beside them its own flow passes, while one under the ban has none and
+ * dies whole, both ways. */
+static void test_scope(void **state)
+{
+	for (uint8_t scope = KD_EXTENT_THIS_PACKET; scope <= KD_EXTENT_NAME_END; scope++) {
+		struct who other = who(CLIENT, SERVER, 41000);
+		struct feed *f = new_feed();
+		struct result r;
+
+		start(state);
+		ban_rule(KD_RESIDUAL_ADDRESS, KD_FOR_CLIENT)->scope = scope;
+		hello_at(f, &w0, T0, "listed.example");
+		add(f, &w0, KD_OUTSIDE, T0 + 1, KD_TCP_ACK, 7000, abc, 3);
+		syn_at(f, &other, T0 + SEC);
+		add(f, &other, KD_OUTSIDE, T0 + SEC, KD_TCP_SYN | KD_TCP_ACK, 7000, NULL, 0);
+		add(f, &other, KD_INSIDE, T0 + SEC, KD_TCP_ACK, 1001, abc, 3);
+		add_ip(f, &other, KD_INSIDE, T0 + SEC, KD_PROTO_UDP, abc, 3);
+		add_ip(f, &other, KD_INSIDE, T0 + SEC, KD_PROTO_UDP, abc, 3);
+		go(f, &r);
+		assert_string_equal(fared(&r, 1), "drop drop.trigger 1");
+		assert_string_equal(fared(&r, 2), "emit decide.other_bytes 1");
+		assert_string_equal(fared(&r, 3), "drop decide.residual 1");
+		assert_string_equal(fared(&r, 4), "drop drop.later 1");
+		assert_string_equal(fared(&r, 5), "drop drop.later 1");
+		assert_string_equal(fared(&r, 6), "drop decide.residual 1");
+		assert_string_equal(fared(&r, 7), "drop drop.later 1");
+		result_free(&r);
+	}
+}
+
 static unsigned int recognised(const struct result *r)
 {
 	unsigned int n = 0;
@@ -489,9 +519,9 @@ static void test_sizes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {TEST(test_keys), TEST(test_protocols), TEST(test_recognised),
-		TEST(test_times), TEST(test_restart), TEST(test_restart_of_flow), TEST(test_publish),
-		TEST(test_tag), TEST(test_subscriber), TEST(test_guard), TEST(test_no_room),
-		TEST(test_other_engines), TEST(test_untold), TEST(test_sizes)};
+		TEST(test_times), TEST(test_scope), TEST(test_restart), TEST(test_restart_of_flow),
+		TEST(test_publish), TEST(test_tag), TEST(test_subscriber), TEST(test_guard),
+		TEST(test_no_room), TEST(test_other_engines), TEST(test_untold), TEST(test_sizes)};
 
 	return cmocka_run_group_tests(tests, make_sets, drop_sets);
 }
