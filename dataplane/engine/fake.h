@@ -62,6 +62,8 @@ uint16_t kd_fake_reason(const struct kd_step *s);
 /* Takes the urgent bytes out of s->look, whose first byte has this sequence number; false: nothing is left.
  */
 bool kd_fake_leave_out(struct kd_step *s, uint32_t seq);
+/* How many bytes of the stream, from this sequence number on, are `n` with those left out among them. */
+uint32_t kd_fake_with_urgent(const struct kd_step *s, uint32_t seq, uint32_t n);
 /* A name was recognised, before any rule is asked: true when rules do not get to see it, for the first host
  * that this side named, of the same length, was believed. Else the first one (s->decoy), or the one that
  * shows that the first was a fake. */

@@ -137,6 +137,17 @@ bool kd_fake_leave_out(struct kd_step *s, uint32_t seq)
 	return len != 0;
 }
 
+uint32_t kd_fake_with_urgent(const struct kd_step *s, uint32_t seq, uint32_t n)
+{
+	const struct kd_trace *t = kd_fake_trace(s);
+	const struct kd_trace_side *side = t != NULL ? &t->side[s->pkt->side] : NULL;
+	uint32_t all = 0;
+
+	for (uint32_t in_band = 0; in_band < n; all++)
+		in_band += !is_urgent(s, side, seq + all);
+	return all;
+}
+
 bool kd_fake_name(struct kd_step *s)
 {
 	const struct kd_app_field *name = kd_seen_name(s);

@@ -243,20 +243,25 @@ bool kd_stream_next(struct kd_step *s)
 	return true;
 }
 
-/* A gathering that begins with what is at look; NULL: no room. */
+/* A gathering that begins with what is at look; NULL: no room. Bytes cut off the start of a packet do not
+ * come here: gather() began one with what lies behind them, or found no room either. */
 static struct kd_gather *go_on(struct kd_step *s)
 {
 	struct kd_gather *g = gathering(s);
+	uint32_t skipped = s->skipped;
 
+	/* Counted without the bytes that parsers do not see. */
+	if (skipped > 0 && s->e->without != NULL)
+		skipped = kd_fake_with_urgent(s, g != NULL ? g->base : s->seq, skipped);
 	if (g != NULL) {
-		if (s->skipped > 0)
-			kd_gather_skip(&s->e->gathers, g, s->skipped);
+		if (skipped > 0)
+			kd_gather_skip(&s->e->gathers, g, skipped);
 		return g;
 	}
-	g = begin(s, s->skipped > 0 ? s->seq + s->skipped : start_of(s));
+	g = begin(s, skipped > 0 ? s->seq + skipped : start_of(s));
 	if (g != NULL)
-		kd_gather_add(&s->e->gathers, g, how(s), s->seq + s->skipped,
-			s->pkt->data + s->view->payload_off + s->skipped, s->view->payload_len - s->skipped);
+		kd_gather_add(&s->e->gathers, g, how(s), s->seq + skipped,
+			s->pkt->data + s->view->payload_off + skipped, s->view->payload_len - skipped);
 	return g;
 }
 
