@@ -56,6 +56,7 @@ struct kd_chain {
 
 	struct passing *pool, *free;
 	struct frame *frames, *frame_free, *frame_spent; /* spent: bytes given out in the last call */
+	uint32_t frames_max, frames_top;		 /* [0..top) were ever used */
 
 	struct kd_counters count;	    /* of the driver's packets, and injections that left */
 	struct kd_counters sums;	    /* with those of the engines */
@@ -67,7 +68,8 @@ struct kd_chain {
 
 static int make_pools(struct kd_chain *c, const struct kd_chain_config *config)
 {
-	uint32_t frames = config->injects_max != 0 ? config->injects_max : 2 * c->n * KD_BURST_MAX;
+	uint32_t frames =
+		config->injects_max != 0 ? config->injects_max : kd_chain_injects(c->n) * KD_BURST_MAX;
 	/* Held by any box; those of one engine's call; injected ones, and what caused them and may be gone.
 	 */
 	size_t n = (size_t)c->n * config->engine.held_max + KD_ACTIONS_PER_PKT + 2 * (size_t)frames;
@@ -82,10 +84,7 @@ static int make_pools(struct kd_chain *c, const struct kd_chain_config *config)
 		c->pool[i].next = c->free;
 		c->free = &c->pool[i];
 	}
-	for (uint32_t i = frames; i-- > 0;) {
-		c->frames[i].next = c->frame_free;
-		c->frame_free = &c->frames[i];
-	}
+	c->frames_max = frames;
 	return 0;
 }
 
@@ -164,6 +163,17 @@ static void end(struct kd_chain *c, struct passing *p)
 		c->injected_inside--;
 	else
 		c->owned--;
+}
+
+static struct frame *take_frame(struct kd_chain *c)
+{
+	struct frame *f = c->frame_free;
+
+	if (f != NULL)
+		c->frame_free = f->next;
+	else if (c->frames_top < c->frames_max)
+		f = &c->frames[c->frames_top++];
+	return f;
 }
 
 static void give_back(struct frame **list, struct frame *f)
@@ -277,19 +287,19 @@ static void hold(struct kd_chain *c, struct passing *p, const struct kd_action *
 	tell(c, &now, KD_HOLD);
 }
 
-/* The engine's bytes are good until its next call, and each box may answer a packet from both sides once; a
- * number from 1 on tells what it injected apart in the records of other boxes. */
+/* The engine's bytes are good until its next call; a number from 1 on tells what it injected apart in the
+ * records of other boxes. */
 static void inject(struct kd_chain *c, const struct kd_action *a)
 {
 	const struct passing *by = a->handle; /* NULL: that may be gone, the frame comes later */
 	struct passing *root = by != NULL ? by->root : NULL, *p;
-	struct frame *f = c->frame_free;
+	bool one_more = root == NULL || root->injected < kd_chain_injects(c->n);
+	struct frame *f = one_more && a->len <= FRAME_BYTES ? take_frame(c) : NULL;
 
-	if (f == NULL || a->len > FRAME_BYTES || (root != NULL && root->injected == 2 * c->n)) {
+	if (f == NULL) {
 		c->unplaced[a->reason]++;
 		return;
 	}
-	c->frame_free = f->next;
 	memcpy(f->bytes + FRAME_ROOM, a->data, a->len);
 	p = take(c);
 	*p = (struct passing){.root = root != NULL ? root : p,

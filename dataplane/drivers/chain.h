@@ -33,10 +33,19 @@ struct kd_chain_config {
 	void *user;
 };
 
+/* As many may come of one packet of the driver: each box may answer it from both sides once, and copies of
+ * copies come on top. Their ordinals are bytes. */
+static inline uint32_t kd_chain_injects(unsigned int boxes)
+{
+	uint32_t n = 2 * boxes + (1u << boxes) - 2;
+
+	return n < 240 ? n : 240;
+}
+
 /* What `room` of kd_out must be for a burst of n packets. */
 static inline uint32_t kd_chain_out_room(unsigned int boxes, unsigned int n)
 {
-	return n * (2 + 2 * boxes) + boxes * KD_HELD_MAX;
+	return n * (2 + kd_chain_injects(boxes)) + boxes * KD_HELD_MAX;
 }
 
 /* -EINVAL: no policy, too many, a size the engine refuses; -ENOMEM. On failure *ret is untouched. */

@@ -549,8 +549,11 @@ static void sizes(void **state)
 	config.engine.held_max = KD_HELD_MAX + 1;
 	assert_int_equal(kd_chain_new(&c, &config), -EINVAL);
 	assert_null(c);
-	/* A packet and its hold, what two boxes may inject for it, and all that they hold. */
-	assert_int_equal(kd_chain_out_room(2, 10), 10 * 6 + 2 * KD_HELD_MAX);
+	/* A packet and its hold, what two boxes may inject for it and copy of that, and all that they hold.
+	 */
+	assert_int_equal(kd_chain_out_room(2, 10), 10 * (2 + 4 + 2) + 2 * KD_HELD_MAX);
+	/* Every ordinal is a byte. */
+	assert_int_equal(kd_chain_injects(KD_CHAIN_MAX), 240);
 	assert_int_equal(kd_chain_out_room(1, 10), KD_OUT_ROOM(10));
 }
 
