@@ -39,7 +39,7 @@ static bool is_spared(const struct kd_step *s, const struct kd_rule *r)
 
 /* A rule that not all nodes have is not there on the others; rules that are drawn together are there
  * together. */
-static bool is_present(struct kd_step *s, const struct kd_rule *r)
+bool kd_decide_is_present(struct kd_step *s, const struct kd_rule *r)
 {
 	if (r->flap != 0 && !kd_flaps_on(s, r->flap - 1u))
 		return false;
@@ -55,7 +55,7 @@ static inline bool is_shown(const struct kd_step *s, const struct kd_rule *r)
 
 static bool applies(struct kd_step *s, struct kd_seen *seen, const struct kd_rule *r)
 {
-	return is_shown(s, r) && kd_match(s, seen, r->first_term) && is_present(s, r);
+	return is_shown(s, r) && kd_match(s, seen, r->first_term) && kd_decide_is_present(s, r);
 }
 
 /* X-ST-5: a SYN of the side that did not open the flow, wherever it comes before the decision. */
@@ -237,7 +237,7 @@ static inline bool ask(struct kd_step *s, struct kd_seen *seen, unsigned int pha
 
 /* Counters see a packet before any rule answers, so that nobody's allow hides it from them. Rules about
  * addresses count first packets, all others what is looked at. */
-static void count(struct kd_step *s, struct kd_seen *seen, bool addresses)
+void kd_decide_count(struct kd_step *s, struct kd_seen *seen, bool addresses)
 {
 	const struct kd_policy *p = s->e->policy;
 	uint64_t over = 0;
@@ -266,13 +266,13 @@ static unsigned int told_bit(const struct kd_step *s, uint32_t rule)
 	return bit < NO_BIT ? bit : NO_BIT;
 }
 
-static __attribute__((noinline)) void observe(struct kd_step *s, struct kd_seen *seen)
+__attribute__((noinline)) void kd_decide_observe(struct kd_step *s, struct kd_seen *seen)
 {
 	const struct kd_policy *p = s->e->policy;
 	struct kd_flow *f = s->flow;
 
 	if (p->ncounters != 0)
-		count(s, seen, false);
+		kd_decide_count(s, seen, false);
 	if (!is_open(s, KD_PHASE_OBSERVE))
 		return;
 	for (uint32_t i = p->phase_first[KD_PHASE_OBSERVE]; i < p->phase_first[KD_PHASE_OBSERVE + 1]; i++) {
@@ -308,7 +308,7 @@ static bool is_incomplete(const struct kd_step *s)
 }
 
 /* Recognised, or not for so long that the rules for the unknown get to see it. */
-static bool may_fall_back(const struct kd_step *s)
+bool kd_decide_may_fall_back(const struct kd_step *s)
 {
 	uint64_t looked_at = 0;
 
@@ -341,11 +341,11 @@ static bool ask_all(struct kd_step *s, bool payload)
 
 	kd_seen_start(&seen, payload);
 	if (is_open(s, KD_PHASE_OBSERVE) || s->e->policy->ncounters != 0)
-		observe(s, &seen);
+		kd_decide_observe(s, &seen);
 	if (ask(s, &seen, KD_PHASE_NAMES_ALLOWED) || ask(s, &seen, KD_PHASE_NAMES_BLOCKED) ||
 		ask(s, &seen, KD_PHASE_PROTOCOL))
 		return true;
-	if (is_open(s, KD_PHASE_FALLBACK) && may_fall_back(s) && ask(s, &seen, KD_PHASE_FALLBACK))
+	if (is_open(s, KD_PHASE_FALLBACK) && kd_decide_may_fall_back(s) && ask(s, &seen, KD_PHASE_FALLBACK))
 		return true;
 	return is_open(s, KD_PHASE_DEFAULT) && !is_incomplete(s) && ask(s, &seen, KD_PHASE_DEFAULT);
 }
@@ -401,12 +401,12 @@ bool kd_decide_opening(struct kd_step *s)
 	kd_seen_start(&seen, false);
 	if (kd_is_first(s->flow)) {
 		if (s->e->policy->ncounters != 0)
-			count(s, &seen, true);
+			kd_decide_count(s, &seen, true);
 		if (ask(s, &seen, KD_PHASE_ADDRESSES))
 			return false;
 		if (more)
 			return true;
-		observe(s, &seen);
+		kd_decide_observe(s, &seen);
 		if (ask(s, &seen, KD_PHASE_DEFAULT))
 			return false;
 	}
@@ -456,22 +456,4 @@ void kd_decide_spent(struct kd_step *s)
 	kd_seen_start(&seen, true);
 	if (!ask(s, &seen, KD_PHASE_FALLBACK))
 		ask(s, &seen, KD_PHASE_DEFAULT);
-}
-
-void kd_decide_watch(struct kd_step *s, struct kd_seen *seen, bool addresses)
-{
-	if (addresses)
-		count(s, seen, true);
-	else
-		observe(s, seen);
-}
-
-bool kd_decide_is_present(struct kd_step *s, const struct kd_rule *r)
-{
-	return is_present(s, r);
-}
-
-bool kd_decide_may_fall_back(const struct kd_step *s)
-{
-	return may_fall_back(s);
 }

@@ -278,9 +278,11 @@ static inline const struct kd_app_field *kd_seen_name(const struct kd_step *s)
 /* tally.c: counts this packet and says whether the counter is over its limit. */
 bool kd_tally_advance(struct kd_step *s, struct kd_seen *seen, uint16_t counter);
 
-/* decide.c: for observers. Counters and observe rules; whether this node has a rule; whether fallback rules
- * may be asked. */
-void kd_decide_watch(struct kd_step *s, struct kd_seen *seen, bool addresses);
+/* decide.c. What observers do, too: count what rules about addresses count, or what all others do; ask what
+ * only observes, which counts for all others; whether this node has a rule; whether fallback rules may be
+ * asked. */
+void kd_decide_count(struct kd_step *s, struct kd_seen *seen, bool addresses);
+void kd_decide_observe(struct kd_step *s, struct kd_seen *seen);
 bool kd_decide_is_present(struct kd_step *s, const struct kd_rule *r);
 bool kd_decide_may_fall_back(const struct kd_step *s);
 /* The rule that takes the flow; sets s->rule and the flow's state. */

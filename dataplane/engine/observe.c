@@ -244,7 +244,7 @@ static bool open_up(struct kd_step *s, struct kd_watch *w)
 	if (kd_is_first(s->flow)) {
 		kd_seen_start(&seen, false);
 		if (s->e->policy->ncounters != 0)
-			kd_decide_watch(s, &seen, true);
+			kd_decide_count(s, &seen, true);
 		rule = find_rule(s, &seen, &needs);
 		if (rule != KD_RULE_NONE) {
 			tell(s, w, rule, needs);
@@ -268,7 +268,7 @@ static void read(struct kd_step *s, struct kd_watch *w)
 		needs = of_stream(s);
 		kd_classify(s);
 		kd_seen_start(&seen, true);
-		kd_decide_watch(s, &seen, false);
+		kd_decide_observe(s, &seen);
 		rule = find_rule(s, &seen, &needs);
 		if (rule != KD_RULE_NONE) {
 			tell(s, w, rule, needs | of_app(s));
