@@ -84,8 +84,11 @@ static inline bool is_awaited(const struct kd_step *s)
 	       (s->view->tcp_flags & KD_TCP_SYN) != 0;
 }
 
+/* Part of every packet's way, though fragments have a use for it, too: no call for it. */
+#define ON_THE_WAY static inline __attribute__((always_inline))
+
 /* What a delivered or lost packet says of the flow's outcome (design: effect, not intent). */
-static void keep_score(struct kd_step *s)
+ON_THE_WAY void keep_score(struct kd_step *s)
 {
 	struct kd_flow *f = s->flow;
 	uint8_t tail = (uint8_t)KD_FLOW_TAIL(s->pkt->side);
@@ -101,7 +104,7 @@ static void keep_score(struct kd_step *s)
 }
 
 /* A packet of a flow that is known by now. */
-static inline void judge_flow(struct kd_step *s)
+ON_THE_WAY void judge_flow(struct kd_step *s)
 {
 	bool held = (s->flow->flags & KD_FLOW_ACTING) != 0;
 
@@ -248,8 +251,7 @@ static void step(struct kd_engine *e, struct kd_pkt *pkt, unsigned int i, struct
 	s.not_before_ns = 0;
 	s.later = 0;
 	s.app_index = KD_APP_NONE;
-	s.banned = false;
-	s.asks = false;
+	s.asks = s.banned = s.gathers = false;
 	judge(&s);
 	settle(&s);
 }

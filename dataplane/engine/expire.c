@@ -72,9 +72,9 @@ static bool reopens(const struct kd_step *s)
 	const struct kd_flow *f = s->flow;
 	bool held = (f->flags & KD_FLOW_ACTING) != 0;
 
-	if (f->proto != KD_PROTO_TCP || (held && !s->e->syn_clears))
-		return false;
 	if ((s->view->tcp_flags & (KD_TCP_SYN | KD_TCP_ACK | KD_TCP_RST)) != KD_TCP_SYN)
+		return false;
+	if (f->proto != KD_PROTO_TCP || (held && !s->e->syn_clears))
 		return false;
 	if ((f->flags & KD_FLOW_CLOSED) == 0 && (s->pkt->side != f->opened || s->view->seq == f->nonce))
 		return false;
@@ -167,29 +167,32 @@ void kd_flow_clear(struct kd_step *s)
 
 /* What a rule has hold of is let go before the packet that says the flow is over; what is not decided is
  * looked at first, see engine.c. */
-static __attribute__((noinline)) void closed(struct kd_step *s)
+static __attribute__((noinline)) void note_begin_or_end(struct kd_step *s)
 {
-	s->flow->flags |= KD_FLOW_CLOSED;
-	if (s->e->clears && (s->flow->flags & KD_FLOW_ACTING) != 0)
-		kd_flow_clear(s);
+	struct kd_flow *f = s->flow;
+
+	if ((s->view->tcp_flags & (KD_TCP_FIN | KD_TCP_RST)) != 0) {
+		f->flags |= KD_FLOW_CLOSED;
+		if (s->e->clears && (f->flags & KD_FLOW_ACTING) != 0)
+			kd_flow_clear(s);
+	}
+	if (s->pkt->side != f->opened && (f->flags & KD_FLOW_DECIDED) == 0 &&
+		(s->view->tcp_flags & (KD_TCP_SYN | KD_TCP_ACK | KD_TCP_RST)) == KD_TCP_SYN)
+		f->open.track |= KD_TRACK_REMOTE_SYN;
 }
 
 static void note(struct kd_step *s)
 {
 	struct kd_flow *f = s->flow;
 
-	s->gap_ns = kd_flow_is_live(f) ? s->now_ns - f->last_ns : UINT64_MAX;
 	f->last_ns = s->now_ns;
 	f->pkts[s->pkt->side] += f->pkts[s->pkt->side] != UINT32_MAX;
 	if (s->pkt->side == KD_INSIDE)
 		f->bytes_inside = add_bytes(f->bytes_inside, s->pkt->wire_len);
 	else
 		f->bytes_outside = add_bytes(f->bytes_outside, s->pkt->wire_len);
-	if (f->proto == KD_PROTO_TCP && (s->view->tcp_flags & (KD_TCP_FIN | KD_TCP_RST)) != 0)
-		closed(s);
-	if (f->proto == KD_PROTO_TCP && s->pkt->side != f->opened && (f->flags & KD_FLOW_DECIDED) == 0 &&
-		(s->view->tcp_flags & (KD_TCP_SYN | KD_TCP_ACK | KD_TCP_RST)) == KD_TCP_SYN)
-		f->open.track |= KD_TRACK_REMOTE_SYN;
+	if (f->proto == KD_PROTO_TCP && (s->view->tcp_flags & (KD_TCP_SYN | KD_TCP_FIN | KD_TCP_RST)) != 0)
+		note_begin_or_end(s);
 }
 
 /* A residual that has ended lets go of the flow, which is looked at anew from this packet on: what an allow
@@ -270,6 +273,7 @@ static void make_flow(struct kd_step *s)
 	struct kd_engine *e = s->e;
 	struct kd_flow_pool *p = &e->table.pool[s->key->v6];
 
+	s->gap_ns = UINT64_MAX;
 	s->flow = kd_flow_insert(&e->table, s->key);
 	if (s->flow == NULL && end_a_dead(e, &p->search, p->top, NULL, s->key->v6))
 		s->flow = kd_flow_insert(&e->table, s->key);
@@ -295,9 +299,13 @@ void kd_flow_take(struct kd_step *s, uint32_t hint)
 	struct kd_engine *e = s->e;
 
 	s->flow = kd_flow_find(&e->table, s->key, hint);
-	if (s->flow != NULL && s->now_ns >= dies_ns(e, s->flow)) {
-		end_idle(e, s->flow);
-		s->flow = NULL;
+	if (s->flow != NULL) {
+		s->gap_ns = s->now_ns - s->flow->last_ns;
+		/* Nearly all are younger than any idle time there is: they need not know which is theirs. */
+		if (s->gap_ns >= e->idle_least_ns && s->now_ns >= dies_ns(e, s->flow)) {
+			end_idle(e, s->flow);
+			s->flow = NULL;
+		}
 	}
 	if (s->flow != NULL) {
 		let_go(s);

@@ -39,7 +39,8 @@ struct kd_engine {
 	struct kd_guard *guard; /* NULL offline */
 	struct kd_scratch *scratch;
 	uint64_t seed;
-	uint64_t now_ns; /* latest time seen */
+	uint64_t now_ns;	/* latest time seen */
+	uint64_t idle_least_ns; /* no flow is forgotten sooner than this after its last packet */
 	bool flow_ids;
 	uint8_t box;
 	struct kd_cures *cures;	      /* NULL: nobody observes it */
@@ -116,8 +117,9 @@ struct kd_step {
 	uint64_t not_before_ns, mark_ns;
 	uint32_t later;		      /* where it waits; 0 = it does not */
 	uint8_t app_index;	      /* KD_APP_NONE = not recognised in this packet */
-	bool gathers;		      /* this side's segments are put together */
 	bool asks;		      /* only whether it would be a trigger: nothing is told */
+	bool banned;		      /* a residual of another flow took hold of it with this packet */
+	bool gathers;		      /* this side's segments are put together */
 	bool hidden;		      /* not believed: only rules with a `fake` term are shown it */
 	bool again;		      /* sent before, and not read again */
 	bool decoy;		      /* the first hello, where a longer or shorter name may follow */
@@ -126,7 +128,6 @@ struct kd_step {
 	uint32_t cut;		      /* bytes at the start of the payload that nobody takes */
 	bool wants_more;	      /* some parser waits for more of the same bytes */
 	bool exact_case, dot_ignored; /* how its name compares; set when it is recognised */
-	bool banned;		      /* a residual of another flow took hold of it with this packet */
 	uint64_t ban_until_ns;	      /* of what an observing rule leaves behind; set before it is told */
 	uint8_t messages;	      /* read of this packet before the one at look */
 	uint32_t skipped;	      /* their bytes, no longer in look */

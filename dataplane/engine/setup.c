@@ -139,6 +139,16 @@ static int make_held(struct kd_engine *e, uint32_t held_max)
 	return err < 0 ? err : kd_later_init(&e->later, e->policy, held_max);
 }
 
+static uint64_t idle_least_ns(const struct kd_settings *s)
+{
+	const uint64_t idle[] = {s->idle_syn_ns, s->idle_established_ns, s->idle_udp_ns, s->idle_other_ns};
+	uint64_t least = UINT64_MAX;
+
+	for (unsigned int i = 0; i < sizeof(idle) / sizeof(*idle); i++)
+		least = idle[i] < least ? idle[i] : least;
+	return least;
+}
+
 int kd_engine_new(struct kd_engine **ret, const struct kd_engine_config *config)
 {
 	struct kd_engine *e = NULL;
@@ -167,6 +177,7 @@ int kd_engine_new(struct kd_engine **ret, const struct kd_engine_config *config)
 	e->icmp_errors = kd_knob_is_on(e->policy, KD_KNOB_FLOW_ICMP_ERRORS);
 	e->opening = (e->phases >> KD_PHASE_ADDRESSES & 1) != 0;
 	e->budget = budget_of(&e->policy->settings);
+	e->idle_least_ns = idle_least_ns(&e->policy->settings);
 	err = kd_flow_table_init(&e->table, config->flows4_max, config->flows6_max, config->seed);
 	if (err < 0)
 		goto fail;
