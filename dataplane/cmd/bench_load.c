@@ -16,7 +16,9 @@
 
 #define ETH 14
 #define TCP 20
+#define UDP 8
 #define PORT_HTTPS 443
+#define PORT_DNS 53
 
 static void put16(uint8_t *p, unsigned int v)
 {
@@ -30,28 +32,39 @@ static uint64_t next(struct kd_bench_source *s)
 	return kd_mix(s->random, s->random >> 32);
 }
 
-/* Headers that all flows share: Ethernet, IP, TCP with ACK, addresses and ports still empty. */
-static void headers(uint8_t *h, bool v6, uint32_t len)
+static uint32_t headers_len(const struct kd_bench_source *s)
 {
-	uint8_t *ip = h + ETH, *tcp = ip + (v6 ? 40 : 20);
+	return ETH + (s->v6 ? 40 : 20) + (s->app == KD_BENCH_DNS ? UDP : TCP);
+}
 
-	memset(h, 0, (size_t)(tcp + TCP - h));
+/* Headers that all flows share: Ethernet, IP, UDP or TCP with ACK, addresses and ports still empty. */
+static void headers(const struct kd_bench_source *s, uint8_t *h, uint32_t len)
+{
+	bool v6 = s->v6, udp = s->app == KD_BENCH_DNS;
+	uint8_t *ip = h + ETH, *l4 = ip + (v6 ? 40 : 20);
+
+	memset(h, 0, headers_len(s));
 	h[0] = h[6] = 2;
 	h[11] = 1;
 	put16(h + 12, v6 ? 0x86dd : 0x0800);
 	ip[0] = v6 ? 0x60 : 0x45;
 	put16(ip + (v6 ? 4 : 2), len - ETH - (v6 ? 40 : 0));
-	ip[v6 ? 6 : 9] = 6;
+	ip[v6 ? 6 : 9] = udp ? 17 : 6;
 	ip[v6 ? 7 : 8] = 64;
-	tcp[12] = 0x50;
-	tcp[13] = 0x18; /* PSH, ACK */
+	if (udp) {
+		put16(l4 + 4, len - (uint32_t)(l4 - h));
+		return;
+	}
+	l4[12] = 0x50;
+	l4[13] = 0x18; /* PSH, ACK */
 }
 
 /* 198.19.a.b -> 198.18.128.0/17, or 2001:2:0:1::/64 -> 2001:2:0:2::/64: nothing a tag of the lab covers. The
  * low 16 bits of the index are the inside host, the rest its port; the outside host is scattered. */
-static inline void address(uint8_t *frame, bool v6, uint32_t index, unsigned int from)
+static inline void address(const struct kd_bench_source *s, uint8_t *frame, uint32_t index, unsigned int from)
 {
-	uint8_t *ip = frame + ETH, *tcp = ip + (v6 ? 40 : 20);
+	bool v6 = s->v6;
+	uint8_t *ip = frame + ETH, *ports = ip + (v6 ? 40 : 20);
 	unsigned int inside = from == KD_INSIDE ? 0 : 1;
 	unsigned int server = index * 0x9e3779b1u >> 16;
 
@@ -75,8 +88,8 @@ static inline void address(uint8_t *frame, bool v6, uint32_t index, unsigned int
 		put16(a + 2, index & 0xffff);
 		put16(b + 2, server | 0x8000);
 	}
-	put16(tcp + 2 * inside, 1024 + (index >> 16));
-	put16(tcp + 2 * (inside ^ 1), PORT_HTTPS);
+	put16(ports + 2 * inside, 1024 + (index >> 16));
+	put16(ports + 2 * (inside ^ 1), s->app == KD_BENCH_DNS ? PORT_DNS : PORT_HTTPS);
 }
 
 /* A ClientHello of RFC 8446 4.1.2 with one extension, server_name (RFC 6066 3). */
@@ -105,6 +118,48 @@ static uint32_t hello_payload(uint8_t *p, const char *name)
 	return 9 + body;
 }
 
+/* A query for the address of `name` (RFC 1035 4.1). */
+static uint32_t query_payload(uint8_t *p, const char *name)
+{
+	uint8_t *at = p + 12;
+
+	memset(p, 0, 12);
+	put16(p, 0x4b64);
+	p[2] = 1; /* recursion desired */
+	put16(p + 4, 1);
+	for (;;) {
+		size_t len = strcspn(name, ".");
+
+		*at++ = (uint8_t)len;
+		memcpy(at, name, len);
+		at += len;
+		if (name[len] == '\0')
+			break;
+		name += len + 1;
+	}
+	*at++ = 0;
+	put16(at, 1);
+	put16(at + 2, 1);
+	return (uint32_t)(at + 4 - p);
+}
+
+void kd_bench_speak(struct kd_bench_source *s, enum kd_bench_app app, const char *name)
+{
+	uint32_t before, least;
+
+	s->app = app;
+	before = headers_len(s);
+	s->hello_len =
+		before + (app == KD_BENCH_DNS ? query_payload : hello_payload)(s->hello + before, name);
+	headers(s, s->hello, s->hello_len);
+	least = app == KD_BENCH_DNS ? s->hello_len : before + 4;
+	s->load.len = s->frame_len < least ? least : s->frame_len;
+	memset(s->plain, 0, sizeof(s->plain));
+	headers(s, s->plain, app == KD_BENCH_TLS_ACKS ? before : s->load.len);
+	if (app == KD_BENCH_DNS)
+		memcpy(s->plain + before, s->hello + before, s->hello_len - before);
+}
+
 /* Buffers for the load, as far apart as a NIC's, in shuffled order. */
 static int make_frames(struct kd_bench_source *s)
 {
@@ -129,24 +184,19 @@ static int make_frames(struct kd_bench_source *s)
 int kd_bench_source_init(struct kd_bench_source *s, uint32_t flows, bool v6, uint32_t frame_len,
 	const char *name, uint64_t seed)
 {
-	uint32_t before = ETH + (v6 ? 40 : 20) + TCP;
-
 	memset(s, 0, sizeof(*s));
 	if (strlen(name) > 255 || frame_len > sizeof(s->plain))
 		return -EINVAL;
 	s->flows = flows;
 	s->v6 = v6;
 	s->random = seed;
-	s->load = (struct kd_bench_load){.frame = s->frame,
-		.n = KD_BENCH_FRAMES,
-		.len = frame_len < before + 4 ? before + 4 : frame_len};
+	s->frame_len = frame_len;
+	s->load = (struct kd_bench_load){.frame = s->frame, .n = KD_BENCH_FRAMES};
 	if (frame_len > 0 && make_frames(s) < 0) {
 		kd_bench_source_free(s);
 		return -ENOMEM;
 	}
-	headers(s->plain, v6, s->load.len);
-	s->hello_len = before + hello_payload(s->hello + before, name);
-	headers(s->hello, v6, s->hello_len);
+	kd_bench_speak(s, KD_BENCH_TLS, name);
 	return 0;
 }
 
@@ -161,8 +211,15 @@ void kd_bench_source_free(struct kd_bench_source *s)
 uint32_t kd_bench_hello(const struct kd_bench_source *s, uint32_t index, uint8_t *buf)
 {
 	memcpy(buf, s->hello, s->hello_len);
-	address(buf, s->v6, index, KD_INSIDE);
+	address(s, buf, index, KD_INSIDE);
 	return s->hello_len;
+}
+
+uint32_t kd_bench_plain(const struct kd_bench_source *s, uint32_t index, unsigned int from, uint8_t *buf)
+{
+	memcpy(buf, s->plain, s->load.len);
+	address(s, buf, index, from);
+	return s->load.len;
 }
 
 void kd_bench_draw(struct kd_bench_source *s, bool touch)
@@ -170,8 +227,7 @@ void kd_bench_draw(struct kd_bench_source *s, bool touch)
 	for (uint32_t i = 0; i < s->load.n; i++) {
 		uint32_t index = (uint32_t)((next(s) >> 32) * s->flows >> 32);
 
-		memcpy(s->frame[i], s->plain, s->load.len);
-		address(s->frame[i], s->v6, index, i / KD_BENCH_BURST & 1);
+		kd_bench_plain(s, index, i / KD_BENCH_BURST & 1, s->frame[i]);
 		if (touch)
 			s->touched[index / 64] |= 1ull << index % 64;
 	}

@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 #
 # `kordon bench throughput` runs, touches the flows it says, keeps its books and writes JSON; a wrong command line and
-# too short a run are refused. `kordon bench memory` floods an engine, in small, and finds what it must. No other figure is held against anything: the machine of a test is not a quiet one.
+# too short a run are refused. `kordon bench mechanisms` has a recipe for every mechanism there is, each of whose packets
+# got the reason it must. `kordon bench memory` floods an engine, in small, and finds what it must. No other figure is
+# held against anything: the machine of a test is not a quiet one.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -61,6 +63,33 @@ ok "flows that a rule has hold of" measured tspu@2022-03-20 facebook.com
 ok "its figures are whole, packets were rewritten" sound 'r["rewritten"] > 0'
 ok "too few packets for the flows" refused 1 'only .* of 1000000 flows were touched' throughput --flows 1000000 \
 	--seconds 0 --pairs 1 --no-testpmd
+held() {
+	"$KORDON" bench mechanisms --flows 10000 --seconds 0 --pairs 1 --json "$work/json" >"$work/text"
+	"$KORDON" list mechanisms --json >"$work/list"
+}
+
+all_held() {
+	python3 - "$work/json" "$work/list" <<-'END'
+		import json, sys
+
+		d, known = (json.load(open(path)) for path in sys.argv[1:])
+		assert d["bench"] == "mechanisms" and d["flows"] == 10000, d
+		assert d["no_recipe"] == [], d["no_recipe"]
+		assert {r["mechanism"] for r in d["rows"]} == {m["mechanism"] for m in known}, d["rows"]
+		ports = bool(d["machine"]["dpdk"])
+		for r in d["rows"]:
+		    assert r["distinct"] >= 9500 and r["packets"] == 65536 * (2 if ports else 1), r
+		    assert all(0 < v["min"] <= v["median"] <= v["max"] for v in r["ps_per_packet"].values()), r
+		    assert len(r["ps_per_packet"]) == (5 if ports else 2) and len(r["permille"]) == (3 if ports else 1), r
+		    # Half of the packets are queries.
+		    asked = r["packets"] // 2 if "each query" in r["what"] else 0
+		    assert r["injected"] == asked, r
+	END
+}
+
+ok "mechanisms that have hold of flows" held
+ok "none is without a recipe, all touched their flows, what was to be injected was" all_held
+ok "mechanisms have rules of their own" refused 2 'neither -p nor --name' mechanisms -p null
 flooded() {
 	"$KORDON" bench memory --flows 200000 --fragments 100000 --hellos 20000 --json "$work/json"
 	python3 - "$work/json" <<-'END'

@@ -145,14 +145,65 @@ static bool write_only(struct kd_bench_ports *p, const struct kd_bench_load *loa
 	return true;
 }
 
-/* The least a driver can do for an engine: every packet stamped, every action carried out. */
+/* Buffers that leave by one port, a burst at a time. */
+struct leaving {
+	struct rte_mbuf *m[KD_BENCH_BURST];
+	uint16_t n;
+};
+
+static void leave(struct kd_bench_ports *p, struct leaving *l, unsigned int side, struct rte_mbuf *m)
+{
+	l->m[l->n++] = m;
+	if (unlikely(l->n == KD_BENCH_BURST)) {
+		send_burst(p->s.io.port[side], l->m, l->n);
+		l->n = 0;
+	}
+}
+
+static struct rte_mbuf *injected(struct kd_bench_ports *p, const struct kd_action *a)
+{
+	struct rte_mbuf *m = rte_pktmbuf_alloc(p->s.pool);
+	char *to = m != NULL ? rte_pktmbuf_append(m, (uint16_t)a->len) : NULL;
+
+	if (to != NULL)
+		memcpy(to, a->data, a->len);
+	return m;
+}
+
+/* The least a driver can do: every action carried out. */
+static void carry_out(struct kd_bench_ports *p)
+{
+	const struct kd_out *out = &p->worker->out;
+	struct leaving leaving[2];
+
+	leaving[0].n = leaving[1].n = 0;
+	for (uint32_t i = 0; i < out->count; i++) {
+		const struct kd_action *a = &out->actions[i];
+		struct rte_mbuf *b = a->handle;
+
+		if (a->fate == KD_DROP) {
+			rte_pktmbuf_free(b);
+		} else if (a->fate == KD_EMIT || a->fate == KD_REWRITE) {
+			b->data_off = (uint16_t)(a->data - (uint8_t *)b->buf_addr);
+			b->data_len = (uint16_t)a->len;
+			b->pkt_len = a->len;
+			leave(p, &leaving[a->side], a->side, b);
+		} else if (a->fate == KD_INJECT) {
+			b = injected(p, a);
+			if (b != NULL)
+				leave(p, &leaving[a->side], a->side, b);
+		}
+	}
+	for (unsigned int side = 0; side < 2; side++)
+		if (leaving[side].n > 0)
+			send_burst(p->s.io.port[side], leaving[side].m, leaving[side].n);
+}
+
+/* Every packet stamped, every action carried out. */
 static void engine_burst(struct kd_bench_ports *p, struct kd_engine *engine, struct rte_mbuf **m,
 	unsigned int side, uint64_t now_ns)
 {
-	struct rte_mbuf *leaving[2][KD_BENCH_BURST];
 	struct kd_pkt pkts[KD_BENCH_BURST];
-	struct kd_out *out = &p->worker->out;
-	uint16_t n[2] = {0, 0};
 
 	for (unsigned int i = 0; i < KD_BENCH_BURST; i++)
 		pkts[i] = (struct kd_pkt){.data = rte_pktmbuf_mtod(m[i], uint8_t *),
@@ -165,23 +216,8 @@ static void engine_burst(struct kd_bench_ports *p, struct kd_engine *engine, str
 			.time_ns = now_ns,
 			.number = ++p->s.io.number,
 			.handle = m[i]};
-	kd_engine_burst(engine, pkts, KD_BENCH_BURST, out);
-	for (uint32_t i = 0; i < out->count; i++) {
-		const struct kd_action *a = &out->actions[i];
-		struct rte_mbuf *b = a->handle;
-
-		if (a->fate == KD_DROP) {
-			rte_pktmbuf_free(b);
-		} else if (a->fate == KD_EMIT || a->fate == KD_REWRITE) {
-			b->data_off = (uint16_t)(a->data - (uint8_t *)b->buf_addr);
-			b->data_len = (uint16_t)a->len;
-			b->pkt_len = a->len;
-			leaving[a->side][n[a->side]++] = b;
-		}
-	}
-	for (side = 0; side < 2; side++)
-		if (n[side] > 0)
-			send_burst(p->s.io.port[side], leaving[side], n[side]);
+	kd_engine_burst(engine, pkts, KD_BENCH_BURST, &p->worker->out);
+	carry_out(p);
 }
 
 static bool with_engine(struct kd_bench_ports *p, const struct kd_bench_load *load, struct kd_engine *engine)
@@ -228,9 +264,23 @@ static bool as_live(struct kd_bench_ports *p, const struct kd_bench_load *load, 
 
 _Static_assert(KD_BENCH_BURST == KD_LIVE_BURST, "the loops are compared");
 
+/* What is held leaves when its time has come, with no packet to say so. */
+static void let_go(struct kd_bench_ports *p, struct kd_engine *engine, struct kd_bench_clock *clock)
+{
+	while (kd_bench_due(engine, clock)) {
+		p->s.io.clock.base_ns = clock->base_ns;
+		kd_engine_advance(engine,
+			clock->base_ns +
+				(uint64_t)((unsigned __int128)clock->elapsed * clock->ns_per_tick >> 32),
+			&p->worker->out);
+		carry_out(p);
+	}
+}
+
 uint64_t kd_bench_ports_run(struct kd_bench_ports *p, enum kd_bench_loop loop,
 	const struct kd_bench_load *load, struct kd_engine *engine, struct kd_bench_clock *clock)
 {
+	unsigned int home = rte_mempool_avail_count(p->s.pool);
 	uint64_t start = rte_rdtsc(), ticks;
 	bool whole;
 
@@ -251,7 +301,9 @@ uint64_t kd_bench_ports_run(struct kd_bench_ports *p, enum kd_bench_loop loop,
 		whole = as_live(p, load, engine);
 	}
 	ticks = rte_rdtsc() - start;
-	if (loop == KD_BENCH_ENGINE || loop == KD_BENCH_LIVE)
+	if (loop == KD_BENCH_ENGINE || loop == KD_BENCH_LIVE) {
 		clock->elapsed += ticks;
-	return whole ? ticks : 0;
+		let_go(p, engine, clock);
+	}
+	return whole && rte_mempool_avail_count(p->s.pool) == home ? ticks : 0;
 }

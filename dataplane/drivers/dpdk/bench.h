@@ -7,10 +7,12 @@
 #ifndef KD_DPDK_BENCH_H
 #define KD_DPDK_BENCH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
+#include "engine/engine.h"
+
 struct kd_bench_ports;
-struct kd_engine;
 
 #define KD_BENCH_BURST 32
 
@@ -29,6 +31,18 @@ struct kd_bench_clock {
 	uint64_t ns_per_tick; /* fixed point, 32 bits of fraction */
 };
 
+/* Moves packet time on to when something that is held leaves; false: nothing is held. */
+static inline bool kd_bench_due(const struct kd_engine *engine, struct kd_bench_clock *clock)
+{
+	uint64_t now =
+		clock->base_ns + (uint64_t)((unsigned __int128)clock->elapsed * clock->ns_per_tick >> 32);
+	uint64_t due = kd_engine_due(engine);
+
+	if (due != UINT64_MAX && due > now)
+		clock->base_ns += due - now;
+	return due != UINT64_MAX;
+}
+
 enum kd_bench_loop {
 	KD_BENCH_IO,	 /* rx, tx: what dpdk-testpmd --forward-mode=io does */
 	KD_BENCH_WRITE,	 /* rx, copy the frame into the buffer, tx */
@@ -40,7 +54,8 @@ enum kd_bench_loop {
 /* 0, or an exit code after a line on stderr. One at a time, once a process. */
 int kd_bench_ports_open(struct kd_bench_ports **ret, unsigned int verbose);
 void kd_bench_ports_close(struct kd_bench_ports *p);
-/* Ticks; 0 when a port gave fewer buffers than asked for, which net_null does only when they are lost. */
+/* Ticks; 0 when a port gave fewer buffers than asked for, which net_null does only when they are lost, or
+ * when not all of them are back. What an engine holds back leaves behind the ticks. */
 uint64_t kd_bench_ports_run(struct kd_bench_ports *p, enum kd_bench_loop loop,
 	const struct kd_bench_load *load, struct kd_engine *engine, struct kd_bench_clock *clock);
 /* Of the library in use; NULL in a build without it. */
