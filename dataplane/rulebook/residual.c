@@ -159,7 +159,12 @@ void kd_miss_read(struct kd_book *book, const config_setting_t *miss, struct kd_
 			continue; /* said by kd_schema_check */
 		kd_schema_check(book, e, keys);
 		kd_scope_read(book, e, &m.scope);
-		snprintf(key, sizeof(key), "miss.[%d]", i);
+		/* What holds everywhere else is drawn as the rule's only miss would be: numbers of places
+		 * change no sampled box of another place. */
+		if (config_setting_get_member(e, "where") == NULL)
+			strcpy(key, "miss");
+		else
+			snprintf(key, sizeof(key), "miss.[%d]", i);
 		value = kd_schema_get(e, "value", KD_TYPE_STRING);
 		if (value != NULL && kd_rule_number(book, value, key, KD_UNIT_SHARE, rule, &m.value))
 			miss_add(book, rule, &m);
