@@ -19,10 +19,8 @@
 
 #include "engine/engine.h"
 #include "engine/protocol.h"
-#include "rulebook/book.h"
 #include "rulebook/diag.h"
 #include "rulebook/policy.h"
-#include "rulebook/setting.h"
 
 static char dir[] = "/tmp/kordon-policy-test-XXXXXX";
 
@@ -584,75 +582,6 @@ static void coverage(void **state)
 	}
 }
 
-#define SEED_CELLS 5
-
-/* Whether the book says what a row of the transcription says. */
-static bool seed_row(const struct kd_book *book, char *const cells[SEED_CELLS])
-{
-	if (strcmp(cells[0], "claim") == 0) {
-		const struct kd_claim *c = kd_book_claim(book, cells[1], strlen(cells[1]));
-
-		return c != NULL && strcmp(c->tag, cells[2]) == 0 &&
-		       strcmp(kd_grade_name(c->grade), cells[3]) == 0;
-	}
-	for (unsigned int i = 0; strcmp(cells[0], "rule") == 0 && i < book->nrules; i++) {
-		const struct kd_book_rule *r = &book->rules[i];
-
-		if (strcmp(r->id, cells[1]) == 0)
-			return strcmp(r->residual.given ? r->residual.time.text : "-", cells[2]) == 0 &&
-			       strcmp(r->nmisses > 0 ? r->misses[0].value.text : "-", cells[3]) == 0 &&
-			       strcmp(r->then != NULL ? r->then + 1 : "-", cells[4]) == 0;
-	}
-	for (unsigned int i = 0; strcmp(cells[0], "setting") == 0 && i < book->nsettings; i++) {
-		const struct kd_book_setting *s = &book->settings[i];
-		const char *since = s->scope.since_text != NULL ? s->scope.since_text : "-";
-
-		if (strcmp(kd_setting_rows[s->key].key, cells[1]) == 0 && strcmp(since, cells[2]) == 0)
-			return strcmp(s->values[0].text, cells[3]) == 0 &&
-			       strcmp(kd_grade_name(s->evidence.grade[KD_PART_NUMBERS]), cells[4]) == 0;
-	}
-	return false;
-}
-
-/* The numbers and grades of the book are those of the sources' tables, no more and no fewer. */
-static void seed_numbers(void **state)
-{
-	struct kd_diags diags = {0};
-	struct kd_book *book;
-	unsigned int rows = 0;
-	char *line = NULL, *path;
-	size_t room = 0;
-	FILE *file;
-
-	(void)state;
-	assert_int_equal(kd_book_load(&book, shipped(), NULL, &diags), 0);
-	assert_int_equal(diags.count, 0);
-	assert_true(asprintf(&path, "%s/../tests/policy/seed.tsv", shipped()) > 0);
-	file = fopen(path, "re");
-	assert_non_null(file);
-	while (getline(&line, &room, file) >= 0) {
-		char *cells[SEED_CELLS], *rest = line;
-
-		if (line[0] == '#')
-			continue;
-		line[strcspn(line, "\n")] = '\0';
-		for (unsigned int i = 0; i < SEED_CELLS; i++) {
-			cells[i] = strsep(&rest, "\t");
-			if (cells[i] == NULL)
-				cells[i] = line + strlen(line); /* "" */
-		}
-		rows++;
-		if (!seed_row(book, cells))
-			fail_msg("%s %s: not so in the rulebook", cells[0], cells[1]);
-	}
-	assert_int_equal(rows, book->nclaims + book->nrules + book->nsettings);
-	fclose(file);
-	free(line);
-	free(path);
-	kd_book_free(book);
-	kd_diags_free(&diags);
-}
-
 /* Every claim that a built-in number cites exists, and the shipped rulebook loads without a word on each of
  * the days that it covers. */
 static void seed_is_clean(void **state)
@@ -689,7 +618,6 @@ int main(void)
 		cmocka_unit_test(seed_2022),
 		cmocka_unit_test(seed_2021),
 		cmocka_unit_test(seed_hosting),
-		cmocka_unit_test(seed_numbers),
 		cmocka_unit_test(seed_is_clean),
 		cmocka_unit_test(coverage),
 	};
