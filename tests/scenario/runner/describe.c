@@ -100,15 +100,17 @@ int event_flow(const struct scn *s, const struct kd_event *e)
 		const struct scn_flow *f = &s->flows[i];
 		size_t bytes = f->version == 4 ? 4 : 16;
 		bool ports = f->proto == KD_PROTO_TCP || f->proto == KD_PROTO_UDP;
+		unsigned int nth = (unsigned int)e->tuple.port[f->opens] - f->port[f->opens];
 
+		i += f->more;
 		if (e->tuple.ip_version != f->version || e->tuple.ip_proto != f->proto)
 			continue;
 		if (memcmp(e->tuple.addr[0], f->addr[0], bytes) != 0 ||
 			memcmp(e->tuple.addr[1], f->addr[1], bytes) != 0)
 			continue;
-		if (ports && (e->tuple.port[0] != f->port[0] || e->tuple.port[1] != f->port[1]))
+		if (ports && (nth > f->more || e->tuple.port[!f->opens] != f->port[!f->opens]))
 			continue;
-		return (int)i;
+		return (int)(i - f->more + (ports ? nth : 0));
 	}
 	return -1;
 }

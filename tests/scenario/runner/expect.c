@@ -277,6 +277,20 @@ static bool parse_app(struct scn *s, struct scn_words *w, struct scn_error *e)
 	return true;
 }
 
+/* "N" or "LO..HI" */
+static bool span(const char *text, uint64_t *lo, uint64_t *hi)
+{
+	const char *dots = text != NULL ? strstr(text, "..") : NULL;
+	char first[24] = "";
+
+	if (dots == NULL)
+		return scn_u64(text, UINT64_MAX, lo) && scn_u64(text, UINT64_MAX, hi);
+	if ((size_t)(dots - text) >= sizeof(first))
+		return false;
+	memcpy(first, text, (size_t)(dots - text));
+	return scn_u64(first, UINT64_MAX, lo) && scn_u64(dots + 2, UINT64_MAX, hi) && *lo <= *hi;
+}
+
 static bool parse_counters(struct scn *s, struct scn_words *w, struct scn_error *e)
 {
 	struct scn_expect of = {.box = SCN_ANY};
@@ -295,8 +309,8 @@ static bool parse_counters(struct scn *s, struct scn_words *w, struct scn_error 
 		} else if (!copy(x->key, sizeof(x->key), word)) {
 			return scn_fail(e, w->line, "\"%s\" is no counter", word);
 		}
-		if (!scn_u64(scn_word(w), UINT64_MAX, &x->number))
-			return scn_fail(e, w->line, "counter %s wants a number", word);
+		if (!span(scn_word(w), &x->lo, &x->hi))
+			return scn_fail(e, w->line, "counter %s wants a number, or LO..HI", word);
 	}
 	return true;
 }
@@ -305,17 +319,11 @@ static bool parse_counters(struct scn *s, struct scn_words *w, struct scn_error 
 static bool parse_delivered(struct scn *s, struct scn_words *w, struct scn_error *e)
 {
 	struct scn_expect *x = add(s, SCN_EXPECT_DELIVERED, w, -1);
-	const char *word = scn_word(w), *range, *dots;
-	char lo[24] = "";
+	const char *word = scn_word(w);
 
 	x->flow = flow_word(s, word, &x->which);
 	x->side = scn_word_is(w, ">") ? KD_INSIDE : scn_word_is(w, "<") ? KD_OUTSIDE : SCN_ANY;
-	range = scn_word(w);
-	dots = range != NULL ? strstr(range, "..") : NULL;
-	if (dots != NULL && (size_t)(dots - range) < sizeof(lo))
-		memcpy(lo, range, (size_t)(dots - range));
-	if (x->flow < 0 || x->side == SCN_ANY || !scn_u64(lo, UINT64_MAX, &x->lo) ||
-		!scn_u64(dots + 2, UINT64_MAX, &x->hi))
+	if (x->flow < 0 || x->side == SCN_ANY || !span(scn_word(w), &x->lo, &x->hi))
 		return scn_fail(e, w->line, "expect delivered FLOW >|< LO..HI [from TIME] [to TIME]");
 	x->to_ns = UINT64_MAX;
 	if (scn_word_is(w, "from") && !scn_duration(scn_word(w), &x->from_ns))

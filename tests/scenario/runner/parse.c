@@ -13,9 +13,10 @@
 #include "rulebook/scale.h"
 
 /* "198.18.0.2:40000", "[2001:db8::1]:443", "198.18.0.2" */
-static bool read_end(const char *text, uint8_t *version, uint8_t *addr, uint16_t *port)
+/* "ADDRESS", "ADDRESS:PORT", "ADDRESS:FIRST-LAST" */
+static bool read_end(const char *text, uint8_t *version, uint8_t *addr, uint16_t *port, unsigned int *more)
 {
-	char host[64];
+	char host[64], *last;
 	const char *colon;
 	uint64_t n = 0;
 
@@ -37,10 +38,35 @@ static bool read_end(const char *text, uint8_t *version, uint8_t *addr, uint16_t
 			host[colon - text] = '\0';
 		*version = 4;
 	}
-	if (colon != NULL && *colon == ':' && !scn_u64(colon + 1, 65535, &n))
-		return false;
+	*more = 0;
+	if (colon != NULL && *colon == ':') {
+		char ports[sizeof(host)];
+		uint64_t to;
+
+		strcpy(ports, colon + 1);
+		last = strchr(ports, '-');
+		if (last != NULL)
+			*last++ = '\0';
+		if (!scn_u64(ports, 65535, &n) || (last != NULL && !scn_u64(last, 65535, &to)))
+			return false;
+		if (last != NULL && (to <= n || to - n >= SCN_TIMES))
+			return false;
+		*more = last != NULL ? (unsigned int)(to - n) : 0;
+	}
 	*port = (uint16_t)n;
 	return inet_pton(*version == 6 ? AF_INET6 : AF_INET, host, addr) == 1;
+}
+
+/* The same from the opener's other ports, each a flow of its own. */
+static void more_flows(struct scn *s, unsigned int first)
+{
+	for (unsigned int i = 1; i <= s->flows[first].more; i++) {
+		struct scn_flow *f = scn_grow((void **)&s->flows, &s->nflows, sizeof(*s->flows));
+
+		*f = s->flows[first];
+		f->more = 0;
+		f->port[f->opens] = (uint16_t)(f->port[f->opens] + i);
+	}
 }
 
 /* flow NAME tcp|udp|icmp INSIDE > OUTSIDE [no-timestamps] (or <: the outside opens it) */
@@ -49,6 +75,7 @@ static bool parse_flow(struct scn_parser *p)
 	struct scn *s = p->s;
 	const char *name = scn_word(p->w), *proto = scn_word(p->w), *inside = scn_word(p->w);
 	const char *way = scn_word(p->w), *outside = scn_word(p->w);
+	unsigned int more[2];
 	struct scn_flow *f;
 	uint8_t version;
 
@@ -65,9 +92,10 @@ static bool parse_flow(struct scn_parser *p)
 	f->next[KD_INSIDE] = 0x10000001u;
 	f->next[KD_OUTSIDE] = 0xa0000001u;
 	f->opens = way[0] == '>' ? KD_INSIDE : KD_OUTSIDE;
-	if (!read_end(inside, &f->version, f->addr[KD_INSIDE], &f->port[KD_INSIDE]))
+	if (!read_end(inside, &f->version, f->addr[KD_INSIDE], &f->port[KD_INSIDE], &more[KD_INSIDE]))
 		return scn_fail(p->e, p->w->line, "\"%s\" is no address:port", inside);
-	if (!read_end(outside, &version, f->addr[KD_OUTSIDE], &f->port[KD_OUTSIDE]) || version != f->version)
+	if (!read_end(outside, &version, f->addr[KD_OUTSIDE], &f->port[KD_OUTSIDE], &more[KD_OUTSIDE]) ||
+		version != f->version)
 		return scn_fail(p->e, p->w->line, "\"%s\" is no address:port of the same family", outside);
 	if (strcmp(proto, "tcp") == 0)
 		f->proto = KD_PROTO_TCP;
@@ -77,6 +105,10 @@ static bool parse_flow(struct scn_parser *p)
 		f->proto = f->version == 4 ? KD_PROTO_ICMP : KD_PROTO_ICMP6;
 	else
 		return scn_fail(p->e, p->w->line, "\"%s\" is none of tcp, udp, icmp", proto);
+	if (more[f->opens == KD_INSIDE ? KD_OUTSIDE : KD_INSIDE] != 0)
+		return scn_fail(p->e, p->w->line, "only who opens it may have FIRST-LAST ports");
+	f->more = more[f->opens];
+	more_flows(s, s->nflows - 1);
 	return true;
 }
 

@@ -71,7 +71,8 @@ struct scn_flow {
 	bool no_timestamps;  /* as Windows hosts: headers are short and frames padded */
 	uint8_t addr[2][16]; /* by enum kd_side */
 	uint16_t port[2];
-	uint32_t next[2]; /* next sequence number of each side */
+	unsigned int more; /* flows right behind this one that are the same from the next ports */
+	uint32_t next[2];  /* next sequence number of each side */
 	unsigned int syns[2];
 	uint32_t tsval[2];
 	uint16_t ip_id[2];
@@ -161,13 +162,14 @@ struct scn_expect {
 	struct scn_value seq, ack, ttl, len;
 	char reason[SCN_NAME], rule[SCN_NAME], armed[SCN_NAME], end[SCN_NAME];
 	char key[SCN_NAME], value[256]; /* APP: protocol and field=text; COUNTER: its name */
-	uint64_t number;		/* VERDICT: packet; FLOWS, COUNTER: how many */
+	uint64_t number;		/* VERDICT: packet; FLOWS: how many */
 	bool has_number, has_until, has_later;
 	uint64_t later_ns; /* FINAL: that it left behind its coming */
 	uint64_t until_ns; /* VERDICT: residual, from the verdict's time */
 	char blind[256];   /* FLOW: its blind spots in order of the list, "segments,records", or "none" */
 	char unseen[SCN_NAME];
-	uint64_t lo, hi, from_ns, to_ns; /* DELIVERED: bytes; leaving in [from, to) */
+	uint64_t lo, hi;	 /* DELIVERED: bytes; COUNTER: how many */
+	uint64_t from_ns, to_ns; /* DELIVERED: leaving in [from, to) */
 };
 
 struct scn {
@@ -208,7 +210,7 @@ void *scn_grow(void **array, unsigned int *count, size_t size);
 bool scn_parse(struct scn *s, const char *file, const char *text, struct scn_error *e);
 void scn_free(struct scn *s);
 
-/* Repetitions of one step. */
+/* Repetitions of one step, ports of one flow. */
 #define SCN_TIMES 4096
 
 #define SCN_WORDS 64

@@ -244,7 +244,7 @@ bool scn_parse_step(struct scn_parser *p, const char *time)
 	struct scn *s = p->s;
 	struct said said = {.options = {.flags = SCN_ANY, .ttl = SCN_ANY, .urg = SCN_ANY}};
 	const char *name, *way;
-	unsigned int expected;
+	unsigned int expected, more;
 	int flow, side;
 
 	if (!parse_time(p, time))
@@ -261,13 +261,17 @@ bool scn_parse_step(struct scn_parser *p, const char *time)
 	side = way[0] == '>' ? KD_INSIDE : KD_OUTSIDE;
 	if (!parse_said(p, flow, side, &said))
 		return false;
-	if ((said.options.times > 1) != (said.options.every_ns != 0))
-		return scn_fail(p->e, p->w->line, "times=N of 2 and more goes with every=TIME");
+	more = s->flows[flow].more;
+	if (said.options.times > 1 && more != 0)
+		return scn_fail(p->e, p->w->line, "times=N in a flow of many ports, which all take the step");
+	if ((said.options.times > 1 || more != 0) != (said.options.every_ns != 0))
+		return scn_fail(p->e, p->w->line,
+			"every=TIME goes with times=N of 2 and more, or with a flow of many ports");
 	expected = p->w->at;
-	for (unsigned int i = 0; i == 0 || i < said.options.times; i++) {
+	for (unsigned int i = 0; i <= more || i < said.options.times; i++) {
 		p->w->at = expected;
 		s->now_ns += i > 0 ? said.options.every_ns : 0;
-		if (!take_step(p, flow, side, &said))
+		if (!take_step(p, flow + (more != 0 ? (int)i : 0), side, &said))
 			return false;
 	}
 	return true;
