@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Forged frames; see craft.h. Sums are computed over the few header bytes that remain, never updated
- * incrementally: a capture taken at an offloading host holds sums that were never finished. */
+ * incrementally: a capture taken at an offloading host holds sums that were never finished. Only a packet
+ * that keeps its payload, which a capture may have cut, has its sums moved along. */
 #include "engine/craft.h"
 
 #include <errno.h>
@@ -271,4 +272,29 @@ void kd_craft_cut_to_rst(struct kd_pkt *p, const struct kd_view *v)
 	fix_pppoe(p->data, v, end);
 	p->len = (uint32_t)pad(p->data, end, (size_t)p->len + p->tailroom, p->link);
 	p->wire_len = p->len;
+}
+
+/* RFC 1624, equation 3: the sum of what had the bytes `from` and has the bytes `to`. */
+static uint16_t move_sum(uint16_t sum, const uint8_t *from, const uint8_t *to, size_t len)
+{
+	uint32_t moved = (uint16_t)~sum;
+
+	for (size_t i = 0; i < len; i += 2)
+		moved += (uint32_t)(uint16_t)~kd_get16(from + i) + kd_get16(to + i);
+	return finish_sum(moved);
+}
+
+void kd_craft_readdress(struct kd_pkt *p, const struct kd_view *v, const uint8_t *which, const uint8_t *addr)
+{
+	uint8_t *l3 = p->data + v->l3_off, *sum = p->data + v->l4_off + 6;
+	size_t len = v->ip_version == 4 ? 4 : 16;
+	uint16_t moved;
+
+	if (v->ip_version == 4)
+		kd_put16(l3 + 10, move_sum(kd_get16(l3 + 10), which, addr, len));
+	if (kd_get16(sum) != 0) { /* RFC 768: there is one */
+		moved = move_sum(kd_get16(sum), which, addr, len);
+		kd_put16(sum, moved != 0 ? moved : 0xffff);
+	}
+	memcpy(p->data + (which - p->data), addr, len);
 }

@@ -47,4 +47,8 @@ void kd_craft_sum_ip4(uint8_t *l3, size_t len);
  * TTL and options. Changes p->len and p->wire_len. */
 void kd_craft_cut_to_rst(struct kd_pkt *p, const struct kd_view *v);
 
+/* Puts another address (4 or 16 bytes) in the place of `which`, v->src or v->dst, of a decoded UDP packet.
+ * Its checksums stay as right, or as wrong, as they were; one that says there is none stays. */
+void kd_craft_readdress(struct kd_pkt *p, const struct kd_view *v, const uint8_t *which, const uint8_t *addr);
+
 #endif

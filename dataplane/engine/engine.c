@@ -153,6 +153,8 @@ static bool is_read_whole(struct kd_step *s)
 
 static void judge_whole(struct kd_step *s)
 {
+	if (kd_has_turns(s))
+		kd_turn(s);
 	if (!is_read_whole(s)) {
 		s->reason = KD_REASON_FRAG_NOT_INSPECTED;
 		return;
@@ -198,6 +200,8 @@ static void judge(struct kd_step *s)
 	}
 	if (s->e->icmp_errors && kd_transport(s) == KD_TRANSPORT_ICMP && kd_icmp_goes_with_flow(s))
 		return;
+	if (kd_has_turns(s))
+		kd_turn(s);
 	kd_flow_take(s, s->hint);
 	judge_flow(s);
 	if ((s->not_before_ns | s->e->later.n) != 0)

@@ -116,6 +116,7 @@ struct kd_engine_config {
 	uint32_t gathers_max; /* sides of flows put together at once, if a knob asks for it */
 	uint32_t traces_max;  /* undecided flows whose fakes are told by what came before, likewise */
 	uint32_t bans_max;    /* residuals for other flows at once, if a rule leaves any */
+	uint32_t nat_max;     /* redirected questions remembered at once, if a rule redirects any */
 	uint32_t ban_notes;   /* room for bans told to and by other engines, a power of two; 0 = this one is
 			       * alone
 			       */
@@ -141,7 +142,7 @@ struct kd_ban_note {
 	{                                                                                                    \
 		.seed = 1, .flows4_max = 1u << 16, .flows6_max = 1u << 14, .events_max = 4096,               \
 		.counts_max = 1u << 12, .held_max = KD_HELD_MAX, .gathers_max = 1u << 10,                    \
-		.traces_max = 1u << 14, .bans_max = 1u << 12                                                 \
+		.traces_max = 1u << 14, .bans_max = 1u << 12, .nat_max = 1u << 12                            \
 	}
 
 /* Everything counted. in = fates[EMIT + REWRITE + DROP] + held + consumed; the reasons of each fate add up to
@@ -166,6 +167,7 @@ struct kd_counters {
 	uint64_t gathers_full; /* times that a segment found no room to be put together with others */
 	uint64_t bans_new, bans_hit; /* residuals for other flows, and flows that one took hold of */
 	uint64_t bans_full;	     /* residuals that found no room */
+	uint64_t nat_full;	     /* questions that were not redirected for want of room */
 	uint64_t bans_untold;	     /* times that a ban for everyone could not be told to other engines */
 };
 

@@ -70,6 +70,13 @@ void kd_flow_key(
 	k->hash = hash_key(t->seed, k);
 }
 
+void kd_flow_key_turn(
+	const struct kd_flow_table *t, struct kd_flow_key *k, unsigned int side, const uint8_t *addr)
+{
+	k->addr[side] = addr;
+	k->hash = hash_key(t->seed, k);
+}
+
 static struct kd_flow *entry_at(const struct kd_flow_table *t, uint32_t at)
 {
 	unsigned int v6 = at >> 31;

@@ -156,6 +156,10 @@ void kd_flow_table_reset(struct kd_flow_table *t);
 void kd_flow_key(
 	const struct kd_flow_table *t, struct kd_flow_key *k, const struct kd_view *v, unsigned int side);
 
+/* The same of another address (4 or 16 bytes, which must stay) at that end. */
+void kd_flow_key_turn(
+	const struct kd_flow_table *t, struct kd_flow_key *k, unsigned int side, const uint8_t *addr);
+
 static inline void kd_flow_prefetch(const struct kd_flow_table *t, const struct kd_flow_key *k)
 {
 	__builtin_prefetch(&t->buckets[k->hash & t->mask]);

@@ -15,6 +15,7 @@
 #include "engine/guard.h"
 #include "engine/knob.h"
 #include "engine/later.h"
+#include "engine/nat.h"
 #include "engine/pool.h"
 #include "engine/protocol.h"
 #include "engine/ring.h"
@@ -75,6 +76,7 @@ struct kd_engine {
 	bool clears;			 /* a FIN or RST may clear something */
 	struct kd_tally tally;		 /* empty unless the policy counts */
 	struct kd_bans bans;		 /* empty unless a rule leaves a residual to other flows */
+	struct kd_nat nat;		 /* empty unless a rule redirects */
 	uint8_t told_from;		 /* first bit of a flow's `seen` that no rule asks for */
 	uint64_t *wants;		 /* of each rule: see kd_match_wants */
 	uint64_t wanted[KD_PHASE_COUNT]; /* of any rule of a phase; 0 where there is none */
@@ -317,6 +319,18 @@ void kd_residual_hear(struct kd_engine *e);
 static inline bool kd_has_bans(const struct kd_step *s)
 {
 	return s->now_ns < s->e->bans.over_ns;
+}
+
+/* turn.c. The table of a policy that redirects. */
+int kd_turn_init(struct kd_engine *e, const struct kd_engine_config *config);
+/* An answer to what was redirected becomes a packet of the flow that asked: sets s->key. Asked only while
+ * there is such a question. */
+void kd_turn(struct kd_step *s);
+
+/* Some redirected question may still be answered. */
+static inline bool kd_has_turns(const struct kd_step *s)
+{
+	return s->now_ns < s->e->nat.over_ns;
 }
 
 /* enforce.c: lets the flow's rule act on this packet; sets s->fate and s->reason. */

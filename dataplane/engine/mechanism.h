@@ -85,6 +85,7 @@ struct kd_act {
 
 #define KD_NEEDS_LATER 0x10  /* the pool of what leaves later: never lacking, made when asked for */
 #define KD_NEEDS_COPIES 0x20 /* room for whole frames to inject, likewise */
+#define KD_NEEDS_TURN 0x40   /* to remember what it sent elsewhere, likewise: see kd_act_turn */
 
 struct kd_mechanism {
 	const char *name;
@@ -118,6 +119,13 @@ void kd_inject_at(struct kd_act *a, const uint8_t *bytes, size_t len, unsigned i
 bool kd_inject_copy(struct kd_act *a, uint16_t reason);
 /* Counts an injection that could not be made, by name. */
 void kd_inject_refuse(struct kd_act *a, uint16_t reason);
+
+/* The address that the flow was opened to, 4 or 16 bytes. */
+const uint8_t *kd_act_asked(const struct kd_act *a);
+/* The UDP packet in hand, which came from the inside, is about to go to `target` (4 or 16 bytes) instead: an
+ * answer with its first two bytes that comes from there within that time is a packet of this flow; where
+ * KD_NEEDS_TURN asked for it. -ENOSPC: no room, counted; -EPERM: live, and the target is not in the lab. */
+int kd_act_turn(struct kd_act *a, const uint8_t *target, uint64_t time_ns);
 
 /* What is held back of the flow and side of the packet in hand. */
 struct kd_queued {

@@ -116,6 +116,8 @@ static int memory_init(struct kd_engine *e, const struct kd_engine_config *confi
 		err = kd_tally_init(&e->tally, config->counts_max);
 	if (err == 0)
 		err = stream_init(e, config);
+	if (err == 0)
+		err = kd_turn_init(e, config);
 	return err < 0 ? err : kd_residual_init(e, config);
 }
 
@@ -217,6 +219,7 @@ void kd_engine_free(struct kd_engine *e)
 	kd_later_free(&e->later);
 	kd_tally_free(&e->tally);
 	kd_bans_free(&e->bans);
+	kd_nat_free(&e->nat);
 	kd_gathers_free(&e->gathers);
 	kd_fake_free(e);
 	free(e->room);
@@ -234,6 +237,7 @@ void kd_engine_reset(struct kd_engine *e)
 	e->due_ns = UINT64_MAX;
 	kd_tally_reset(&e->tally);
 	kd_bans_reset(&e->bans);
+	kd_nat_reset(&e->nat);
 	kd_gathers_reset(&e->gathers);
 	kd_pool_reset(&e->traces);
 	kd_observer_reset(e->observer);

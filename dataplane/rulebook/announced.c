@@ -18,7 +18,6 @@
 	}
 
 const struct kd_announced kd_announced_mechanisms[] = {
-	{"redirect", "to", KD_UNIT_KINDS, NULL, "address the flow goes to instead"},
 	END,
 };
 

@@ -50,12 +50,6 @@ try "out of time" 0 "$day/home *blocked *sni-drop-registry*" -p $day --timeout 3
 	curl -s https://www.instagram.com/
 try "fails without a box too" 75 "$day/home *skipped *" -p $day --expect broken -- false
 check "fails without a box too: says" "null *inconclusive *exit 1*" "$(sed -n 2p "$scratch/out")"
-cat >"$scratch/later.cfg" <<'END'
-rules = ( { id = "later";  phase = "names-blocked";  when = { protocol = "http"; host = "www.linkedin.com"; };
-            then = { mechanism = "redirect"; to = "198.18.19.10"; };  pending = "mechanism:redirect"; } );
-END
-try "a mechanism that is not there yet" 75 "later.cfg *inconclusive *mechanism:redirect*" \
-	-p "$scratch/later.cfg" --expect ok -- curl -sS -o /dev/null http://www.linkedin.com/
 try "server not ready" 75 "$day/home *skipped *" -p $day --server 'exit 1' --ready tcp:443 -- true
 check "server not ready: says" "null *inconclusive *the server ended*" "$(sed -n 2p "$scratch/out")"
 try "server of one's own" 0 "$day/home *ok *" -p $day --server-at @hetzner --ready tcp:7000 \

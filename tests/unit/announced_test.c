@@ -21,16 +21,18 @@ static void found(void **state)
 	char words[200];
 
 	(void)state;
+	kd_announced_words(words, sizeof(words), kd_announced_terms);
+	assert_string_equal(words, "ja3|ja4|browser|quic_version|certificate_name");
 	kd_announced_words(words, sizeof(words), kd_announced_mechanisms);
-	assert_string_equal(words, "redirect");
+	assert_string_equal(words, "");
 	kd_announced_words(words, sizeof(words), kd_announced_residual);
 	assert_string_equal(words, "");
 	kd_announced_words(words, sizeof(words), kd_announced_then);
 	assert_string_equal(words, "");
 	/* Cut short, never past the end. */
-	kd_announced_words(words, 7, kd_announced_mechanisms);
-	assert_string_equal(words, "redire");
-	assert_ptr_equal(kd_announced_find(kd_announced_mechanisms, "redirect"), &kd_announced_mechanisms[0]);
+	kd_announced_words(words, 7, kd_announced_terms);
+	assert_string_equal(words, "ja3|ja");
+	assert_ptr_equal(kd_announced_find(kd_announced_terms, "ja4"), &kd_announced_terms[1]);
 	assert_null(kd_announced_find(kd_announced_mechanisms, "drop"));
 	assert_string_equal(kd_announced_find(kd_announced_knobs, "tls.certificates")->words, "unread|read");
 	assert_null(kd_announced_find(kd_announced_settings, "flow.idle_established"));
@@ -46,7 +48,8 @@ static void rows(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
 		assert_true(tables[i][0].name != NULL || tables[i] == kd_announced_settings ||
-			    tables[i] == kd_announced_then || tables[i] == kd_announced_residual);
+			    tables[i] == kd_announced_mechanisms || tables[i] == kd_announced_then ||
+			    tables[i] == kd_announced_residual);
 		for (const struct kd_announced *r = tables[i]; r->name != NULL; r++) {
 			assert_true(r->help != NULL && r->help[0] != '\0');
 			assert_true(r->kind <= KD_UNIT_KINDS);

@@ -66,10 +66,10 @@ static void test_pending(void **state)
 {
 	(void)state;
 	/* What to write says what is too much, too. */
-	own(RULES(TLS("a", "then = { mechanism = 'redirect'; }; pending = [ 'mechanism:drop', 'weather', "
-			   "'then:after', 'mechanism:drop' ];")),
-		"rules.[0].pending: mechanism 'redirect' does not exist yet | write pending = "
-		"'mechanism:redirect'\n");
+	own(RULES("{ id = 'a'; phase = 'protocol'; when = { protocol = 'dtls'; }; " DROP
+		  "pending = [ 'mechanism:drop', 'weather', 'then:after', 'mechanism:drop' ]; }"),
+		"rules.[0].pending: protocol 'dtls' does not exist yet | write pending = "
+		"'protocol:dtls'\n");
 	/* Alone it is said for itself. */
 	own(RULES(TLS("a", DROP "pending = [ 'mechanism:drop', 'weather', 'then:after', 'then:after', "
 				"'residual:everyone' ];")),
@@ -81,7 +81,7 @@ static void test_pending(void **state)
 	/* Of a mechanism that nobody knows nothing else is said. */
 	own(RULES(TLS(
 		    "a", "then = { mechanism = 'redirct'; share = '5 %'; }; pending = 'mechanism:redirct';")),
-		"rules.[0].pending: unknown mechanism to wait for 'redirct' - did you mean 'redirect'?...\n");
+		"rules.[0].pending: unknown mechanism to wait for 'redirct' | known: none yet\n");
 }
 
 static void test_observe(void **state)

@@ -52,10 +52,10 @@ static const char book_a[] =
 	"\"50 %\";\n"
 	"    evidence = { match = [ \"X-SOFT\" ]; then = [ \"X-THR-2021\" ]; numbers = [ \"X-THR-2021\" ]; "
 	"}; },\n"
-	"  { id = \"waits\"; phase = \"protocol\"; since = \"2022-01..2022-03\"; when = { signature = "
-	"\"two\"; };\n"
-	"    then = { mechanism = \"redirect\"; to = \"192.0.2.1\"; }; pending = \"mechanism:redirect\";\n"
-	"    evidence = { numbers = [ \"X-THR-2021\" ]; }; } );\n"
+	"  { id = \"waits\"; phase = \"protocol\"; since = \"2022-01..2022-03\"; when = { any = ( { "
+	"signature = \"two\"; }, { ja4 = \"t13d\"; } ); };\n"
+	"    then = { mechanism = \"redirect\"; to = \"192.0.2.1\"; }; pending = \"term:ja4\";\n"
+	"    evidence = { match = [ \"X-THR-2021\" ]; then = [ \"X-THR-2021\" ]; }; } );\n"
 	"settings = ( { set = \"flow.idle_tcp\"; value = \"5 min\"; until = \"2022-02-01\"; evidence = { "
 	"numbers = \"X-THR-2021\"; }; } );\n";
 static const char signatures[] = "signatures = ( { id = \"one\"; transport = \"udp\"; pattern = "
@@ -338,9 +338,9 @@ static void pending_and_signatures(void **state)
 
 	(void)state;
 	assert_int_not_equal(r, 0);
-	assert_string_equal(p->rules[r].pending, "mechanism:redirect");
-	assert_true(p->rules[r].inert);
-	assert_int_equal(p->rules[r].mechanism, KD_MECHANISM_NONE);
+	assert_string_equal(p->rules[r].pending, "term:ja4");
+	assert_false(p->rules[r].inert);
+	assert_int_equal(p->rules[r].mechanism, KD_MECHANISM_redirect);
 	assert_int_equal(p->nsignatures, 2);
 	assert_string_equal(p->signature_ids[1], "one");
 	assert_int_equal(p->signature_transports[1], KD_TRANSPORT_UDP);

@@ -317,22 +317,6 @@ static void test_option_kinds(void **state)
 	kd_arena_free(book.arena);
 }
 
-static void test_announced_mechanism(void **state)
-{
-	struct loaded l = fine(true, RULES(TLS("a", "then = { mechanism = 'redirect'; to = '192.0.2.53'; }; "
-						    "pending = 'mechanism:redirect';")));
-	const struct kd_book_rule *a = rule_of(&l, "a");
-
-	(void)state;
-	assert_string_equal(a->mechanism, "redirect");
-	assert_int_equal(a->mechanism_index, -ENOENT);
-	assert_string_equal(a->then, " to=192.0.2.53");
-	assert_int_equal(a->nnumbers, 0);
-	assert_string_equal(a->pending, "mechanism:redirect");
-	assert_true(a->needs.inert);
-	drop(&l);
-}
-
 static void test_residual(void **state)
 {
 	struct loaded l = fine(true,
@@ -468,7 +452,6 @@ int main(void)
 		cmocka_unit_test(test_then_wrong),
 		cmocka_unit_test(test_options),
 		cmocka_unit_test(test_option_kinds),
-		cmocka_unit_test(test_announced_mechanism),
 		cmocka_unit_test(test_residual),
 		cmocka_unit_test(test_residual_wrong),
 		cmocka_unit_test(test_miss),

@@ -13,11 +13,11 @@ static void test_variants(void **state)
 		RULES(TLS("a", DROP
 			"miss = '50 %'; residual = { key = '4-tuple'; time = '9 s'; };\n"
 			"variants = ( { weight = 3; name = 'as it is'; },\n"
-			"  { then = { mechanism = 'redirect'; to = '192.0.2.53'; }; "
-			"when = { protocol = 'http'; }; },\n"
+			"  { then = { mechanism = 'redirect'; to = '192.0.2.53'; time = '5 s'; }; "
+			"when = { protocol = [ 'http', 'dtls' ]; }; },\n"
 			"  { residual = { key = 'pair'; protocols = 'quic'; time = '20 s'; }; miss = '25 %'; "
 			"share = '50 %'; } );\n"
-			"pending = [ 'mechanism:redirect', 'protocol:quic' ];")));
+			"pending = [ 'protocol:dtls', 'protocol:quic' ];")));
 	const struct kd_book_rule *a = rule_of(&l, "a"), *v = a->variants;
 
 	(void)state;
@@ -27,8 +27,8 @@ static void test_variants(void **state)
 	assert_string_equal(a->variant_names[0], "as it is");
 	assert_string_equal(a->variant_names[1], "2");
 	assert_int_equal(a->needs.n, 2);
-	assert_true(needs(a, "mechanism:redirect") && needs(a, "protocol:quic"));
-	assert_string_equal(a->pending, "mechanism:redirect, protocol:quic");
+	assert_true(needs(a, "protocol:dtls") && needs(a, "protocol:quic"));
+	assert_string_equal(a->pending, "protocol:dtls, protocol:quic");
 
 	assert_string_equal(v[0].id, "a");
 	assert_string_equal(v[0].draw, "rule:a");
@@ -44,12 +44,12 @@ static void test_variants(void **state)
 	assert_null(v[0].share.text);
 
 	assert_string_equal(v[1].mechanism, "redirect");
-	assert_string_equal(v[1].then, " to=192.0.2.53");
+	assert_string_equal(v[1].then, " to=192.0.2.53 time=5 s");
 	assert_int_not_equal(v[1].when->mask, a->when->mask);
-	assert_true(v[1].needs.inert);
-	assert_string_equal(v[1].pending, "mechanism:redirect");
+	assert_false(v[1].needs.inert);
+	assert_string_equal(v[1].pending, "protocol:dtls");
 	assert_string_equal(v[1].residual.time.text, "9 s");
-	assert_int_equal(v[1].nnumbers, 2);
+	assert_int_equal(v[1].nnumbers, 3); /* of redirect, its time */
 
 	assert_string_equal(v[2].mechanism, "drop");
 	assert_string_equal(v[2].residual.key, "pair");
@@ -69,10 +69,10 @@ static void test_variants_replace_all(void **state)
 		fine(true, RULES("{ id = 'a'; phase = 'protocol'; when = { protocol = 'tls'; };\n"
 				 "variants = ( { then = { mechanism = 'drop'; }; }, { then = { mechanism = "
 				 "'reset'; }; } ); },\n"
-				 "{ id = 'b'; phase = 'protocol'; when = { protocol = 'http'; }; then = { "
-				 "mechanism = 'redirect'; };\n"
-				 "variants = ( { then = { mechanism = 'drop'; }; }, { then = { mechanism = "
-				 "'reset'; }; } ); }"));
+				 "{ id = 'b'; phase = 'protocol'; when = { protocol = 'dtls'; }; then = { "
+				 "mechanism = 'drop'; };\n"
+				 "variants = ( { when = { protocol = 'http'; }; }, { when = { protocol = "
+				 "'tls'; }; } ); }"));
 
 	(void)state;
 	assert_null(rule_of(&l, "a")->mechanism);
@@ -96,35 +96,34 @@ static void test_variants_wrong(void **state)
 		"rules.[0].variants.[1].what: unknown setting | known here: name, weight, when, then, "
 		"residual, miss, share, flap\n"
 		"rules.[0].variants.[2].then.mechanism: unknown mechanism 'dorp' - did you mean 'drop'? | "
-		"known: drop, police, reset, delay, impair, answer\n"
+		"known: drop, police, reset, delay, impair, answer, redirect\n"
 		"rules.[0].variants.[2].share: '2' is not a share | expected a number and %\n");
 	/* The rule's own mistake is said once, not at each variant that takes the part over. */
 	own(RULES(TLS("a", "then = { mechanism = 'dorp'; }; variants = ( { }, { weight = 2; }, 7 );")),
 		"rules.[0].variants.[2]: expected a group: { ... }, not a number\n"
 		"rules.[0].then.mechanism: unknown mechanism 'dorp' - did you mean 'drop'? | known: drop, "
-		"police, reset, delay, impair, answer\n");
+		"police, reset, delay, impair, answer, redirect\n");
 	own(RULES("{ id = 'a'; phase = 'protocol'; when = { protocol = 'tls'; };\n"
 		  "variants = ( { then = { mechanism = 'drop'; }; }, { share = '50 %'; } ); }"),
 		"rules.[0].variants.[1]: 'then' is missing | the rule itself has none\n");
 	own(RULES("{ id = 'a'; default = 'deny'; variants = ( { when = { protocol = 'tls'; }; }, { } ); }"),
 		"rules.[0].variants.[0].when: 'when' beside 'default' | it takes every flow that nothing let "
 		"through\n");
-	own(RULES(TLS("a", DROP "variants = ( { then = { mechanism = 'redirect'; }; }, { } );")),
-		"rules.[0]: mechanism 'redirect' does not exist yet | write pending = "
-		"'mechanism:redirect'\n");
+	own(RULES(TLS("a", DROP "variants = ( { when = { protocol = 'dtls'; }; }, { } );")),
+		"rules.[0]: protocol 'dtls' does not exist yet | write pending = "
+		"'protocol:dtls'\n");
 }
 
 static void test_pending(void **state)
 {
 	(void)state;
-	own(RULES("{ id = 'a'; phase = 'protocol'; when = { protocol = 'dtls'; }; then = { mechanism = "
-		  "'redirect'; }; }"),
-		"rules.[0]: protocol 'dtls', mechanism 'redirect' do not exist yet | write pending = [ "
-		"'protocol:dtls', 'mechanism:redirect' ]\n");
-	own(RULES("{ id = 'a'; phase = 'protocol'; when = { protocol = 'dtls'; }; then = { mechanism = "
-		  "'redirect'; }; pending = 'protocol:dtls'; }"),
-		"rules.[0].pending: mechanism 'redirect' does not exist yet | write pending = [ "
-		"'protocol:dtls', 'mechanism:redirect' ]\n");
+	own(RULES("{ id = 'a'; phase = 'protocol'; when = { protocol = 'dtls'; ja4 = 't13d'; }; " DROP " }"),
+		"rules.[0]: protocol 'dtls', term 'ja4' do not exist yet | write pending = [ "
+		"'protocol:dtls', 'term:ja4' ]\n");
+	own(RULES("{ id = 'a'; phase = 'protocol'; when = { protocol = 'dtls'; ja4 = 't13d'; }; " DROP
+		  "pending = 'protocol:dtls'; }"),
+		"rules.[0].pending: term 'ja4' does not exist yet | write pending = [ "
+		"'protocol:dtls', 'term:ja4' ]\n");
 	own(RULES(TLS("a", DROP "pending = 'mechanism:drop';")),
 		"rules.[0].pending: pending on mechanism 'drop', which exists | take the line out\n");
 	own(RULES(TLS("a", DROP "pending = [ 'protocol:tls', 'term:sni', 'then:mechanism', "
@@ -135,18 +134,20 @@ static void test_pending(void **state)
 		"rules.[0].pending.[3]: pending on residual '4-tuple', which exists | take it out\n"
 		"rules.[0].pending.[4]: pending on setting 'inspect.packets', which exists | take it out\n"
 		"rules.[0].pending.[5]: pending on knob 'tcp.overlap', which exists | take it out\n");
-	own(RULES(TLS("a", DROP "pending = [ 'mechanism:redirect', 'residual:pair', 'knob:tls.certificates', "
+	own(RULES(TLS("a", DROP "pending = [ 'protocol:dtls', 'residual:pair', 'knob:tls.certificates', "
 				"'path:boxes' ];")),
-		"rules.[0].pending.[0]: pending on mechanism 'redirect', which is not used here | take it "
+		"rules.[0].pending.[0]: pending on protocol 'dtls', which is not used here | take it "
 		"out\n"
 		"rules.[0].pending.[1]: pending on residual 'pair', which exists | take it out\n"
 		"rules.[0].pending.[2]: pending on knob 'tls.certificates', which is not used here | take it "
 		"out\n"
 		"rules.[0].pending.[3]: pending on path 'boxes', which exists | take it out\n");
 	own(RULES(TLS("a", "then = { mechanism = 'redirct'; to = 'x'; }; pending = 'mechanism:redirct';")),
-		"rules.[0].pending: unknown mechanism to wait for 'redirct' - did you mean 'redirect'? | "
-		"known: "
-		"redirect\n");
+		"rules.[0].pending: unknown mechanism to wait for 'redirct' | known: none yet\n");
+	own(RULES("{ id = 'a'; phase = 'protocol'; when = { ja4 = 't13d'; }; " DROP
+		  "pending = [ 'term:ja4', 'term:jaa4' ]; }"),
+		"rules.[0].pending.[1]: unknown term to wait for 'jaa4' - did you mean 'ja4'? | known: ja3, "
+		"ja4, browser, quic_version, certificate_name\n");
 	own(RULES(TLS("a", DROP "pending = [ 'weather', 'mechanism:', 'mechanism' ];")),
 		"rules.[0].pending.[0]: 'weather' cannot be waited for | expected mechanism:NAME, "
 		"protocol:NAME, term:NAME, then:NAME, residual:NAME, knob:NAME or setting:NAME\n"
@@ -154,9 +155,9 @@ static void test_pending(void **state)
 		"protocol:NAME, term:NAME, then:NAME, residual:NAME, knob:NAME or setting:NAME\n"
 		"rules.[0].pending.[2]: 'mechanism' cannot be waited for | expected mechanism:NAME, "
 		"protocol:NAME, term:NAME, then:NAME, residual:NAME, knob:NAME or setting:NAME\n");
-	own(RULES(TLS("a", "then = { mechanism = 'redirect'; }; pending = [ 'mechanism:redirect', "
-			   "'mechanism:redirect' ];")),
-		"rules.[0].pending.[1]: 'mechanism:redirect' stands here twice\n");
+	own(RULES("{ id = 'a'; phase = 'protocol'; when = { ja4 = 't13d'; }; " DROP
+		  "pending = [ 'term:ja4', 'term:ja4' ]; }"),
+		"rules.[0].pending.[1]: 'term:ja4' stands here twice\n");
 }
 
 /* A term or protocol to come does not keep the rule from acting on the rest. */
@@ -199,22 +200,10 @@ static void test_evidence(void **state)
 		"rules.[0]: an observing rule without evidence for 'match' | expected evidence = { match = [ "
 		"... ]; }\n");
 	says_of(false, RULES(BOOK("a", "observe", "evidence = { match = 'assumed'; };")), "");
-	/* What waits does nothing; a protocol that waits leaves the others. */
-	says_of(false,
-		RULES(BOOK("a", "protocol",
-			"then = { mechanism = 'redirect'; }; pending = 'mechanism:redirect';")),
-		"");
+	/* A protocol that waits leaves the others. */
 	says_of(false,
 		RULES("{ id = 'a'; since = '2022-01'; phase = 'protocol'; when = { protocol = 'quic'; "
 		      "}; " DROP "pending = 'protocol:quic'; evidence = { match = 'X-THR-2021'; }; }"),
-		"rules.[0]: an enforcing rule without a claim for 'then' | kordon builds nothing that no "
-		"claim says a real box did\n");
-	/* A variant that acts makes the rule act. */
-	says_of(false,
-		RULES(BOOK("a", "protocol",
-			"then = { mechanism = 'redirect'; }; pending = 'mechanism:redirect';\n"
-			"variants = ( { }, { then = { mechanism = 'drop'; }; } ); evidence = { match = "
-			"'X-THR-2021'; };")),
 		"rules.[0]: an enforcing rule without a claim for 'then' | kordon builds nothing that no "
 		"claim says a real box did\n");
 }

@@ -137,6 +137,7 @@ static void put_all(FILE *f, struct kd_live_state *s)
 	put(f, "bans", "hit", c.bans_hit);
 	put(f, "bans", "full", c.bans_full);
 	put(f, "bans", "untold", c.bans_untold);
+	put(f, "nat", "full", c.nat_full);
 	put(f, "delay", "waiting_in", b.waiting_in);
 	put(f, "delay", "waiting_out", b.waiting_out);
 	put_losses(f, "lost_before", b.lost_in);

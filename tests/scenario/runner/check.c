@@ -107,14 +107,16 @@ static bool check_packet(
 	if (x->has_later && !same_number(g, "ns later", x->later_ns, a->a.time_ns - p->time_ns))
 		return false;
 	if (a->a.fate == KD_DROP)
-		return (x->flags == SCN_ANY && x->len.kind == SCN_VALUE_ANY) ||
-		       differs(g, "a packet", "with flags or a length", "a drop");
+		return (x->flags == SCN_ANY && x->len.kind == SCN_VALUE_ANY && x->outside_len == 0) ||
+		       differs(g, "a packet", "with flags, a length or an address", "a drop");
 	wire_read(&w, a->a.link, a->a.data, a->a.len);
 	if (x->flags != SCN_ANY && x->flags != w.flags) {
 		flag_text(x->flags, want);
 		flag_text(w.flags, got);
 		return differs(g, "flags", want, got);
 	}
+	if (x->outside_len != 0 && memcmp(w.addr[a->a.side], x->outside, x->outside_len) != 0)
+		return differs(g, "another", "outside address", "this one");
 	return same_value(g, "seq", x->seq, p->seq, w.seq, p) &&
 	       same_value(g, "ack", x->ack, p->ack, w.ack, p) &&
 	       same_value(g, "ttl", x->ttl, p->ttl, w.ttl, p) &&

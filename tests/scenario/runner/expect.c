@@ -4,6 +4,7 @@
  */
 #include "scn.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <string.h>
 
@@ -96,6 +97,19 @@ static int wire_word(struct scn_expect *x, const char *word)
 	return 0;
 }
 
+/* outside=198.18.26.53, as above. */
+static int outside_word(struct scn_expect *x, const char *word)
+{
+	const char *v = scn_after(word, "outside=");
+	bool v6;
+
+	if (v == NULL)
+		return 0;
+	v6 = strchr(v, ':') != NULL;
+	x->outside_len = v6 ? 16 : 4;
+	return inet_pton(v6 ? AF_INET6 : AF_INET, v, x->outside) == 1 ? 1 : -1;
+}
+
 /* later=40ms, as above. */
 static int time_word(struct scn_expect *x, const char *word)
 {
@@ -162,6 +176,8 @@ static bool parse_step(struct scn *s, struct scn_words *w, int step, struct scn_
 		taken = time_word(x, word);
 		if (taken == 0)
 			taken = wire_word(x, word);
+		if (taken == 0)
+			taken = outside_word(x, word);
 		if (taken < 0)
 			return scn_fail(e, w->line, "\"%s\" is no value for a packet", word);
 		if (taken == 0)

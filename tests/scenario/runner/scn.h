@@ -160,6 +160,7 @@ struct scn_expect {
 	int fate, side, flags, outcome, opened, box;
 	unsigned int with; /* 0 = as the scenario is set, else the number of its `with` */
 	struct scn_value seq, ack, ttl, len;
+	uint8_t outside[16], outside_len; /* address that its outside end has; 0 = that of its flow */
 	char reason[SCN_NAME], rule[SCN_NAME], armed[SCN_NAME], end[SCN_NAME];
 	char key[SCN_NAME], value[256]; /* APP: protocol and field=text; COUNTER: its name */
 	uint64_t number;		/* VERDICT: packet; FLOWS: how many */
