@@ -8,6 +8,8 @@
 #                                                       hop  198.18.9.1 -- 198.18.9.2  server  (only with --outside)
 
 ula=fd6b:6f72:646f # networks 0 inside, 8 outside, 9 server: 198.18.N.0/24 and $ula:N::/64
+# Resolvers of *outside*: two that anybody may ask, behind @cloudflare and @google, and the national one behind @domestic.
+public_resolvers=(198.18.16.53 198.18.17.53) national_resolver=198.18.26.53
 lab_nets=198.18.0.0/15,203.0.113.0/24,$ula::/48,2001:db8::/32
 
 host_of() { # PREFIX HOST: host 10 of 198.18.16.0/24 or of 2001:db8:16::/64
@@ -114,6 +116,7 @@ net_outside() {
 		echo "addr add $(host_of "$v4" 10)/32 dev lo"
 		echo "addr add $(host_of "$v6" 10)/128 dev lo nodad"
 	done < <(tags) | at outside ip -batch -
+	printf 'addr add %s/32 dev lo\n' "${public_resolvers[@]}" "$national_resolver" | at outside ip -batch -
 }
 
 # The box's two ends of wire, once kordon has made them: to the client, and to the router.
