@@ -52,11 +52,27 @@ static uint64_t protocols_of(struct kd_book *book, const config_setting_t *list)
 	return mask;
 }
 
+/* X-ARCH-10: type A does everything; type B filters by address and looks into HTTP for URLs, nothing else. */
+static void type_of(struct kd_book *book, const config_setting_t *group, struct kd_book_box *b)
+{
+	const config_setting_t *type = kd_schema_get(group, "type", KD_TYPE_STRING);
+
+	if (type == NULL || kd_schema_word(book, type, "type", "A|B") != 1)
+		return;
+	if (config_setting_get_member(group, "phases") != NULL ||
+		config_setting_get_member(group, "protocols") != NULL)
+		kd_schema_error(book, type, "leave `type` or the others out",
+			"type B says which phases and protocols it has");
+	b->phases = 1u << KD_PHASE_ADDRESSES | 1u << KD_PHASE_NAMES_BLOCKED;
+	b->protocols = 1ull << KD_PROTOCOL_http;
+}
+
 static void box(struct kd_book *book, const config_setting_t *group)
 {
 	static const struct kd_key keys[] = {{"id", KD_TYPE_STRING, true}, {"title", KD_TYPE_STRING, false},
-		{"sees", KD_TYPE_STRING, false}, {"phases", KD_TYPE_STRINGS, false},
-		{"protocols", KD_TYPE_STRINGS, false}, {"evidence", KD_TYPE_GROUP, false}, {NULL, 0, false}};
+		{"type", KD_TYPE_STRING, false}, {"sees", KD_TYPE_STRING, false},
+		{"phases", KD_TYPE_STRINGS, false}, {"protocols", KD_TYPE_STRINGS, false},
+		{"evidence", KD_TYPE_GROUP, false}, {NULL, 0, false}};
 	const config_setting_t *sees = kd_schema_get(group, "sees", KD_TYPE_STRING);
 	const char *title = kd_schema_string(group, "title");
 	struct kd_book_box b = {0};
@@ -69,6 +85,7 @@ static void box(struct kd_book *book, const config_setting_t *group)
 		b.sees = KD_SEES_UPSTREAM;
 	b.phases = phases_of(book, kd_schema_get(group, "phases", KD_TYPE_STRINGS));
 	b.protocols = protocols_of(book, kd_schema_get(group, "protocols", KD_TYPE_STRINGS));
+	type_of(book, group, &b);
 	kd_evidence_read(book, group, &b.evidence);
 	if (b.id == NULL || b.at.file == NULL)
 		return;
@@ -174,6 +191,32 @@ void kd_paths_read(struct kd_book *book, const config_setting_t *root)
 	kd_schema_each(book, root, "paths", path);
 }
 
+const char *kd_path_said(const char *const *set)
+{
+	const char *said = NULL;
+
+	for (; set != NULL && *set != NULL; set++)
+		if (strncmp(*set, "path=", 5) == 0)
+			said = *set + 5;
+	return said;
+}
+
+void kd_path_check(const struct kd_book *book, const char *id)
+{
+	char hint[400] = "";
+	size_t len = 0;
+
+	for (unsigned int i = 0; i < book->npaths; i++) {
+		if (strcmp(book->paths[i].id, id) == 0)
+			return;
+		if (len < sizeof(hint))
+			len += (size_t)snprintf(hint + len, sizeof(hint) - len, "%s%s",
+				i > 0 ? ", " : "known: ", book->paths[i].id);
+	}
+	kd_diag(book->diags, KD_DIAG_ERROR, NULL, 0, "--set", len > 0 ? hint : "no paths are declared here",
+		"unknown path \"%.80s\"", id);
+}
+
 void kd_path_of(const struct kd_book *book, const struct kd_query *query, struct kd_path_boxes *ret)
 {
 	static const struct kd_book_box only = {
@@ -185,9 +228,11 @@ void kd_path_of(const struct kd_book *book, const struct kd_query *query, struct
 		const struct kd_book_path *p = &book->paths[i];
 		struct kd_scope scope = p->scope;
 
+		if (query != NULL && query->path != NULL && strcmp(p->id, query->path) != 0)
+			continue;
 		scope.boxes = 0; /* said when it was read; asking would lead back here */
 		snprintf(draw, sizeof(draw), "path:%s", p->id);
-		if (!kd_book_in_force(book, &scope, draw, query))
+		if ((query == NULL || query->path == NULL) && !kd_book_in_force(book, &scope, draw, query))
 			continue;
 		ret->n = p->nboxes;
 		for (unsigned int b = 0; b < p->nboxes; b++)

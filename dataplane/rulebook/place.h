@@ -35,6 +35,10 @@ struct kd_path_boxes {
 	unsigned int n;
 };
 
+/* The path that --set path=ID names; NULL = none. Whether the book has it is said by the other. */
+const char *kd_path_said(const char *const *set);
+void kd_path_check(const struct kd_book *book, const char *id);
+
 void kd_path_of(const struct kd_book *book, const struct kd_query *query, struct kd_path_boxes *ret);
 
 #endif

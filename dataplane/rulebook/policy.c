@@ -5,6 +5,7 @@
 #include "rulebook/policy.h"
 
 #include "rulebook/book.h"
+#include "rulebook/place.h"
 #include "rulebook/scale.h"
 
 #include <errno.h>
@@ -69,7 +70,8 @@ static uint32_t sample_of(const char *profile, size_t *ret_len)
 static int compile_file(
 	struct kd_policy **ret, const struct kd_policy_request *request, struct kd_diags *diags)
 {
-	struct kd_query query = {.seed = request->seed, .box = request->box};
+	struct kd_query query = {
+		.seed = request->seed, .box = request->box, .path = kd_path_said(request->set)};
 	const char *slash = strrchr(request->profile, '/');
 	unsigned int errors = diags->errors;
 	struct kd_book *book = NULL;
@@ -114,6 +116,7 @@ static int compile_query(
 	name = kd_book_query(book, request->profile, &query);
 	query.seed = request->seed;
 	query.box = request->box;
+	query.path = kd_path_said(request->set);
 	rc = kd_book_compile(
 		&policy, book, &query, name != NULL ? name : request->profile, request->set, request->real);
 	kd_book_free(book);

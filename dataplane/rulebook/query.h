@@ -35,6 +35,7 @@ struct kd_query {
 	uint8_t box;		    /* on the path, from 0 */
 	uint32_t sample;	    /* box ~K of the seed; 0 = defaults */
 	uint64_t seed;
+	const char *path; /* --set path=ID: this one, wherever and whenever; NULL = the first in force */
 };
 
 /* Ids that a query may name. */

@@ -35,7 +35,7 @@ static const char words[] = KD_SETTINGS(X);
 /* What --set takes. */
 #define X(symbol, name, values, deflt, claim, help) "|" name
 #define SETTING(symbol, key, kind, deflt, claim, help) "|" key
-static const char settable[] = KD_SETTINGS(SETTING) KD_KNOBS(X);
+static const char settable[] = KD_SETTINGS(SETTING) KD_KNOBS(X) "|path";
 #undef SETTING
 #undef X
 
@@ -240,6 +240,12 @@ static int follows(unsigned int key)
 	return find(kd_setting_rows[key].deflt, strlen(kd_setting_rows[key].deflt));
 }
 
+/* Nothing is done where nobody has set it. */
+static bool is_off(unsigned int key)
+{
+	return strcmp(kd_setting_rows[key].deflt, "off") == 0;
+}
+
 /* A knob of the command line is put in force by compile.c; here it is only checked. */
 static void check_knob(const struct kd_book *book, unsigned int knob, const char *value)
 {
@@ -257,7 +263,7 @@ static void check_knob(const struct kd_book *book, unsigned int knob, const char
 static void override(const struct kd_book *book, const char *text, struct kd_settings *ret)
 {
 	size_t len = strcspn(text, "=");
-	char typed[64], hint[400] = "known:", *near = NULL;
+	char typed[64], hint[500] = "known:", *near = NULL;
 	struct kd_fault fault;
 	struct kd_number n;
 	int found;
@@ -265,6 +271,10 @@ static void override(const struct kd_book *book, const char *text, struct kd_set
 	if (text[len] != '=') {
 		kd_diag(book->diags, KD_DIAG_ERROR, NULL, 0, "--set", "expected KEY=VALUE",
 			"\"%.80s\" sets nothing", text);
+		return;
+	}
+	if (len == 4 && memcmp(text, "path", len) == 0) { /* which it is was asked before (kd_path_said) */
+		kd_path_check(book, text + len + 1);
 		return;
 	}
 	found = kd_knob_find(text, len);
@@ -329,7 +339,7 @@ void kd_settings_apply(const struct kd_book *book, const struct kd_query *query,
 
 	memset(ret, 0, sizeof(*ret));
 	for (unsigned int i = 0; i < KD_SETTING_COUNT; i++) {
-		if (follows(i) >= 0)
+		if (follows(i) >= 0 || is_off(i))
 			continue;
 		if (value_of(&n, i, kd_setting_rows[i].deflt, &fault) < 0)
 			kd_diag(book->diags, KD_DIAG_ERROR, NULL, 0, kd_setting_rows[i].key, fault.hint,

@@ -415,6 +415,50 @@ static void paths(void **state)
 	end(f);
 }
 
+/* X-ARCH-10; and a path that is named is taken, in force or not. */
+static void types_and_named_paths(void **state)
+{
+	struct fixture *f =
+		make("boxes = ( { id = \"a\"; type = \"A\"; }, { id = \"b\"; type = \"B\"; sees = "
+		     "\"upstream\"; } );"
+		     "paths = ( { id = \"first\"; boxes = \"a\"; },"
+		     " { id = \"second\"; boxes = [ \"a\", \"b\" ]; until = \"2021-05-01\"; } );");
+	const char *const set[] = {"path=no", "flow.idle_tcp=1 s", "path=second", NULL};
+	struct kd_path_boxes p;
+
+	(void)state;
+	assert_int_equal(f->diags.count, 0);
+	kd_path_of(&f->book, Q(ON), &p);
+	assert_int_equal(p.n, 1);
+	assert_int_equal(p.box[0]->phases, ALL_PHASES);
+	assert_true(p.box[0]->protocols == UINT64_MAX);
+	assert_string_equal(kd_path_said(set), "second");
+	kd_path_of(&f->book, Q(ON, .path = kd_path_said(set)), &p);
+	assert_int_equal(p.n, 2);
+	assert_int_equal(p.box[1]->phases, 1u << KD_PHASE_ADDRESSES | 1u << KD_PHASE_NAMES_BLOCKED);
+	assert_true(p.box[1]->protocols == 1ull << KD_PROTOCOL_http);
+	assert_int_equal(p.box[1]->sees, KD_SEES_UPSTREAM);
+	assert_null(kd_path_said(set + 3));
+	kd_path_check(&f->book, "second");
+	assert_int_equal(f->diags.count, 0);
+	kd_path_check(&f->book, "third");
+	assert_true(said(f, KD_DIAG_ERROR, "unknown path \"third\"", "known: first, second"));
+	end(f);
+}
+
+static void wrong_types(void **state)
+{
+	struct fixture *f = make("boxes = ( { id = \"a\"; type = \"C\"; },"
+				 " { id = \"b\"; type = \"B\"; protocols = [ \"tls\" ]; } );");
+
+	(void)state;
+	assert_true(said(f, KD_DIAG_ERROR, "unknown type \"C\"", "known: A, B"));
+	assert_true(said(f, KD_DIAG_ERROR, "type B says which phases and protocols it has",
+		"leave `type` or the others out"));
+	assert_int_equal(f->diags.errors, 2);
+	end(f);
+}
+
 static void wrong_paths(void **state)
 {
 	struct fixture *f =
@@ -512,6 +556,8 @@ int main(void)
 		cmocka_unit_test(meetings),
 		cmocka_unit_test(no_paths),
 		cmocka_unit_test(paths),
+		cmocka_unit_test(types_and_named_paths),
+		cmocka_unit_test(wrong_types),
 		cmocka_unit_test(wrong_paths),
 		cmocka_unit_test(pending_paths),
 		cmocka_unit_test(profiles),
