@@ -434,6 +434,11 @@ static void enter(struct kd_chain *c, const struct kd_pkt *pkt)
 	drain(c);
 }
 
+int kd_chain_bypass(struct kd_chain *c, unsigned int box, uint16_t rule, bool on, uint64_t from_ns)
+{
+	return box < c->n ? kd_engine_bypass(c->engine[box], rule, on, from_ns) : -EINVAL;
+}
+
 void kd_chain_burst(struct kd_chain *c, struct kd_pkt *pkts, unsigned int n, struct kd_out *out)
 {
 	if (c->n == 1) {

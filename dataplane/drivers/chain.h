@@ -59,6 +59,9 @@ void kd_chain_advance(struct kd_chain *chain, uint64_t now_ns, struct kd_out *ou
 void kd_chain_release(struct kd_chain *chain, struct kd_out *out);
 unsigned int kd_chain_finish(struct kd_chain *chain);
 
+/* As kd_engine_bypass, for one of its boxes; the rule is that box's. */
+int kd_chain_bypass(struct kd_chain *chain, unsigned int box, uint16_t rule, bool on, uint64_t from_ns);
+
 /* The records of all boxes; each says of which it is. */
 unsigned int kd_chain_events(struct kd_chain *chain, struct kd_event *dst, unsigned int max);
 uint64_t kd_chain_horizon(const struct kd_chain *chain);

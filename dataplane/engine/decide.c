@@ -38,9 +38,11 @@ static bool is_spared(const struct kd_step *s, const struct kd_rule *r)
 }
 
 /* A rule that not all nodes have is not there on the others; rules that are drawn together are there
- * together. */
+ * together. A bypassed one is there for nobody. */
 bool kd_decide_is_present(struct kd_step *s, const struct kd_rule *r)
 {
+	if (kd_is_bypassed(s->e, (uint32_t)(r - s->e->policy->rules)))
+		return false;
 	if (r->flap != 0 && !kd_flaps_on(s, r->flap - 1u))
 		return false;
 	return r->presence == UINT64_MAX ||

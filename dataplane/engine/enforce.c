@@ -9,6 +9,19 @@
 
 #include "engine/rng.h"
 
+/* Whether the packet is the mechanism's. While a rule is bypassed its times run on, and it counts nothing. */
+static bool is_due(struct kd_step *s, const struct kd_rule *r, bool *trigger)
+{
+	if (kd_is_bypassed(s->e, s->flow->rule)) {
+		s->rule = s->flow->rule;
+		s->reason = KD_REASON_DECIDE_BYPASSED;
+		return false;
+	}
+	if (r->residual_restart != KD_RESTART_NOTHING && !*trigger)
+		kd_residual_restart(s);
+	return !kd_waits(s->flow, r) || kd_wait_lets(s, trigger);
+}
+
 void kd_enforce(struct kd_step *s, bool trigger)
 {
 	struct kd_flow *f = s->flow;
@@ -17,9 +30,7 @@ void kd_enforce(struct kd_step *s, bool trigger)
 	uint64_t none = 0;
 	struct kd_act a;
 
-	if (r->residual_restart != KD_RESTART_NOTHING && !trigger)
-		kd_residual_restart(s);
-	if (kd_waits(f, r) && !kd_wait_lets(s, &trigger))
+	if (!is_due(s, r, &trigger))
 		return;
 	a.engine = s->e;
 	a.pkt = s->pkt;
@@ -92,7 +103,7 @@ bool kd_enforce_would_drop(const struct kd_step *s)
 		.opened = (uint8_t)f->opened,
 		.fate = KD_EMIT};
 
-	if (!m->drops || kd_waits(f, r))
+	if (!m->drops || kd_waits(f, r) || kd_is_bypassed(s->e, f->rule))
 		return false;
 	memcpy(state, f->held.state, sizeof(state));
 	m->act(&a);
@@ -104,7 +115,8 @@ bool kd_enforce_needs_frame(const struct kd_step *s)
 	const struct kd_rule *r = &s->e->policy->rules[s->flow->rule];
 	const struct kd_mechanism *m = kd_mechanisms[r->mechanism];
 
-	return m->needs != NULL && (m->needs(r->params) & KD_NEEDS_FRAME) != 0;
+	return m->needs != NULL && (m->needs(r->params) & KD_NEEDS_FRAME) != 0 &&
+	       !kd_is_bypassed(s->e, s->flow->rule);
 }
 
 uint64_t kd_act_draw(const struct kd_act *a, unsigned int purpose, uint64_t about)

@@ -43,6 +43,26 @@ static __attribute__((noinline)) void look_away(
 			e->view[i].reason = KD_REASON_BOX_NOT_SEEN;
 }
 
+/* A bypassed box: nothing is read, so nothing is made or touched. */
+static __attribute__((noinline)) void pass_by(struct kd_engine *e, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++)
+		e->view[i].reason = KD_REASON_BOX_BYPASSED;
+}
+
+static void look(struct kd_engine *e, const struct kd_pkt *pkts, unsigned int n)
+{
+	if (e->bypass.box) {
+		pass_by(e, n);
+		return;
+	}
+	look_ahead(e, pkts, n);
+	if (e->policy->box.sees == KD_SEES_UPSTREAM)
+		look_away(e, pkts, n);
+	if (e->policy->settings.overload_pkts != 0)
+		kd_bypass_shed(e, pkts, n);
+}
+
 /* What a flow that nothing was decided about yet has to show. Kept out of the way of those with a fate. */
 static __attribute__((noinline)) void inspect(struct kd_step *s)
 {
@@ -290,21 +310,33 @@ static void begin(struct kd_engine *e, struct kd_out *out)
 		kd_later_begin(&e->later);
 }
 
+/* An observer sees what its box would have: nothing of what was let by. */
+static void observe(struct kd_engine *e, struct kd_pkt *pkts, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		if (e->bypass.due_ns <= pkts[i].time_ns)
+			kd_bypass_obey(e, pkts[i].time_ns);
+		if (!e->bypass.box)
+			kd_observe(e, &pkts[i], 1);
+	}
+}
+
 void kd_engine_burst(struct kd_engine *e, struct kd_pkt *pkts, unsigned int n, struct kd_out *out)
 {
 	begin(e, out);
+	if (kd_bypass_is_asked(&e->bypass))
+		kd_bypass_hear(e);
 	if (e->observer != NULL) {
-		kd_observe(e, pkts, n);
+		observe(e, pkts, n);
 		return;
 	}
 	if (e->bans.in.slot != NULL)
 		kd_residual_hear(e);
-	for (unsigned int at = 0; at < n; at += KD_STAGE) {
-		unsigned int stage = n - at < KD_STAGE ? n - at : KD_STAGE;
-
-		look_ahead(e, pkts + at, stage);
-		if (e->policy->box.sees == KD_SEES_UPSTREAM)
-			look_away(e, pkts + at, stage);
+	for (unsigned int at = 0, stage; at < n; at += stage) {
+		stage = n - at < KD_STAGE ? n - at : KD_STAGE;
+		if (e->bypass.due_ns <= pkts[at + stage - 1].time_ns)
+			stage = kd_bypass_split(e, pkts + at, stage);
+		look(e, pkts + at, stage);
 		for (unsigned int i = 0; i < stage; i++) {
 			tick(e, pkts[at + i].time_ns);
 			if (e->now_ns >= e->due_ns)
@@ -320,6 +352,10 @@ void kd_engine_advance(struct kd_engine *e, uint64_t now_ns, struct kd_out *out)
 {
 	begin(e, out);
 	tick(e, now_ns);
+	if (kd_bypass_is_asked(&e->bypass))
+		kd_bypass_hear(e);
+	if (e->bypass.due_ns <= e->now_ns)
+		kd_bypass_obey(e, e->now_ns);
 	if (e->bans.in.slot != NULL)
 		kd_residual_hear(e);
 	if (e->now_ns >= e->due_ns)

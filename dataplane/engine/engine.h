@@ -115,6 +115,7 @@ struct kd_engine_config {
 	uint32_t held_max;    /* packets at once, at most KD_HELD_MAX; as many packets in fragments */
 	uint32_t gathers_max; /* sides of flows put together at once, if a knob asks for it */
 	uint32_t traces_max;  /* undecided flows whose fakes are told by what came before, likewise */
+	bool switches_untold; /* another engine of the same box records them */
 	uint32_t bans_max;    /* residuals for other flows at once, if a rule leaves any */
 	uint32_t nat_max;     /* redirected questions remembered at once, if a rule redirects any */
 	uint32_t ban_notes;   /* room for bans told to and by other engines, a power of two; 0 = this one is
@@ -168,6 +169,7 @@ struct kd_counters {
 	uint64_t bans_new, bans_hit; /* residuals for other flows, and flows that one took hold of */
 	uint64_t bans_full;	     /* residuals that found no room */
 	uint64_t nat_full;	     /* questions that were not redirected for want of room */
+	uint64_t switched_late;	     /* switches that came behind packets they were for */
 	uint64_t bans_untold;	     /* times that a ban for everyone could not be told to other engines */
 };
 
@@ -184,6 +186,15 @@ void kd_engine_burst(struct kd_engine *engine, struct kd_pkt *pkts, unsigned int
 
 /* Time passed, perhaps nothing came. now_ns never lies before the last packet's or advance's time. */
 void kd_engine_advance(struct kd_engine *engine, uint64_t now_ns, struct kd_out *out);
+
+/*
+ * Takes the box (rule 0) or one of its rules out of the packets' way from that packet time on, or puts it
+ * back: 0 = from the next packet on. A bypassed box is a wire that still knows what it knew; a bypassed rule
+ * takes hold of nothing, and what it has hold of passes. -EINVAL: no such rule; -EAGAIN: too many wait. Both
+ * may be called by one thread other than the engine's; the second says whether any has not been obeyed yet.
+ */
+int kd_engine_bypass(struct kd_engine *engine, uint16_t rule, bool on, uint64_t from_ns);
+bool kd_engine_bypass_waits(const struct kd_engine *engine);
 
 /* The run is over at the time of the last packet: every packet held is given back as a drop. Before
  * kd_engine_finish; nothing is held behind it. */

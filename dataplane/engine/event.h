@@ -15,6 +15,7 @@ enum kd_event_type {
 			     missed, or its residual ended */
 	KD_EVENT_FLOW,	  /* a flow ended, acted on or not */
 	KD_EVENT_UNSEEN,  /* of an observer: the bytes that the endpoint gets match a rule */
+	KD_EVENT_BOX,	  /* the box, or its `rule`, was bypassed or is inline again; of no flow */
 };
 
 enum kd_outcome { KD_OUTCOME_PASSED, KD_OUTCOME_DEGRADED, KD_OUTCOME_BLOCKED, KD_OUTCOME_COUNT };
@@ -67,6 +68,7 @@ struct kd_event {
 	uint8_t side;	 /* UNSEEN: enum kd_side of the bytes */
 	uint8_t gave_up; /* FLOW: bit per side given up for its first packets */
 	uint8_t untouched; /* FLOW: no rule ever had hold of it */
+	uint8_t bypassed;  /* BOX: from now on */
 	struct kd_tuple tuple;
 	struct kd_event_field field[KD_FIELDS_MAX]; /* APP and VERDICT */
 	uint16_t name_at;			    /* offset of the name in the packet's frame, 0 unknown */

@@ -7,6 +7,7 @@
 #define KD_INTERNAL_H
 
 #include "engine/ban.h"
+#include "engine/bypass.h"
 #include "engine/engine.h"
 #include "engine/fake.h"
 #include "engine/flow.h"
@@ -85,6 +86,13 @@ struct kd_engine {
 	bool syn_clears, icmp_errors;	 /* some flow may have that value of the knob */
 	uint16_t budget; /* payload packets of a side that are looked at; a flow counts one more, when that
 			    was found spent */
+
+	struct kd_bypass bypass;
+	bool switches_untold;
+	struct {
+		uint64_t until_ns; /* of the second that is counted */
+		uint64_t pkts;
+	} load; /* if overload.packets is set */
 
 	struct kd_ring ring;
 	uint8_t (*inject)[KD_INJECT_BYTES];
@@ -315,6 +323,19 @@ void kd_residual_restart(struct kd_step *s);
 /* Takes in what other engines told. */
 void kd_residual_hear(struct kd_engine *e);
 
+/* bypass.c. What was asked for since the last look; everything due by a time; how many packets, one at least,
+ * come before the next switch, when those due at the first are thrown. */
+void kd_bypass_hear(struct kd_engine *e);
+void kd_bypass_obey(struct kd_engine *e, uint64_t now_ns);
+unsigned int kd_bypass_split(struct kd_engine *e, const struct kd_pkt *pkts, unsigned int n);
+/* Those of a stage that are more than the box takes in their second are not looked at. */
+void kd_bypass_shed(struct kd_engine *e, const struct kd_pkt *pkts, unsigned int n);
+
+static inline bool kd_is_bypassed(const struct kd_engine *e, uint32_t rule)
+{
+	return e->bypass.rules != 0 && e->bypass.rule[rule];
+}
+
 /* Some ban is in force, or to come. */
 static inline bool kd_has_bans(const struct kd_step *s)
 {
@@ -360,6 +381,7 @@ bool kd_enforce_needs_frame(const struct kd_step *s);
 void kd_record_app(struct kd_step *s);
 void kd_record_unseen(struct kd_step *s, uint16_t rule, uint64_t needs, uint16_t looks);
 void kd_record_verdict(struct kd_step *s, uint16_t rule, uint16_t reason);
+void kd_record_switch(struct kd_engine *e, uint16_t rule, bool bypassed, uint64_t time_ns);
 void kd_record_flow(struct kd_engine *e, const struct kd_flow *f, uint16_t why, uint64_t time_ns,
 	uint64_t number, uint32_t n);
 uint64_t kd_flow_id(const struct kd_engine *e, const struct kd_flow *f);

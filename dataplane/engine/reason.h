@@ -54,6 +54,9 @@
 		"an end of this flow is not in the lab: forwarded untouched")                                \
 	X(GUARD_LAB_SIZE, "guard.lab_size", "more inside addresses than a lab has: forwarded untouched")     \
 	X(BOX_NOT_SEEN, "box.not_seen", "comes from the outside, and this box sees upstream only")           \
+	X(BOX_BYPASSED, "box.bypassed", "the box is bypassed: forwarded, and nobody looked")                 \
+	X(BOX_OVERLOADED, "box.overloaded",                                                                  \
+		"more packets in this second than the box takes: forwarded, and nobody looked")              \
 	X(FLOW_TABLE_FULL, "flow.table_full", "no room for another flow; its packets are judged one by one") \
 	X(FLOW_DONE, "flow.done", "the rule acted earlier on this flow and has no more to do with it")       \
 	X(FLOW_NO_PAYLOAD, "flow.no_payload", "no payload yet; nothing to inspect")                          \
@@ -99,6 +102,7 @@
 	X(DECIDE_WAITS, "decide.waits", "a rule has hold of the flow and does not act yet")                  \
 	X(DECIDE_OTHER_BYTES, "decide.other_bytes",                                                          \
 		"a rule has hold of the flow, and acts on other bytes of it than these")                     \
+	X(DECIDE_BYPASSED, "decide.bypassed", "the rule that has hold of the flow is bypassed")              \
 	X(DECIDE_PENDING, "decide.pending",                                                                  \
 		"a rule matches but its mechanism does not exist yet; forwarded")                            \
 	X(DECIDE_OBSERVED, "decide.observed", "a rule that only watches matches; the flow goes on")          \

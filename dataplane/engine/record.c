@@ -123,6 +123,29 @@ void kd_record_unseen(struct kd_step *s, uint16_t rule, uint64_t needs, uint16_t
 	kd_ring_push(&s->e->ring);
 }
 
+/* Number 0 sorts it before the first packet that feels it. */
+void kd_record_switch(struct kd_engine *e, uint16_t rule, bool bypassed, uint64_t time_ns)
+{
+	struct kd_event *ev;
+
+	if (e->observer != NULL || e->switches_untold)
+		return;
+	ev = kd_ring_slot(&e->ring);
+	if (ev == NULL) {
+		e->count.events_lost++;
+		return;
+	}
+	memset(ev, 0, offsetof(struct kd_event, text));
+	ev->type = KD_EVENT_BOX;
+	ev->box = e->box;
+	ev->app = KD_APP_NONE;
+	ev->time_ns = time_ns;
+	ev->n = rule;
+	ev->rule = rule;
+	ev->bypassed = bypassed;
+	kd_ring_push(&e->ring);
+}
+
 /* What this box could see of a flow that nothing was done to. */
 static void tell_sight(struct kd_engine *e, const struct kd_flow *f, struct kd_event *ev)
 {

@@ -226,7 +226,8 @@ bool kd_residual_take(struct kd_step *s)
 		const struct kd_rule *r = &s->e->policy->rules[b->rule[i]];
 		const struct kd_ban *ban;
 
-		if (s->now_ns >= b->rule_over_ns[i] || is_its_own(s->flow, b->rule[i]))
+		if (s->now_ns >= b->rule_over_ns[i] || is_its_own(s->flow, b->rule[i]) ||
+			kd_is_bypassed(s->e, b->rule[i]))
 			continue;
 		ban = ban_of(s, b->rule[i]);
 		if (ban == NULL || !kd_can_act(s, r) || !is_guarded(s))

@@ -172,7 +172,10 @@ int kd_engine_new(struct kd_engine **ret, const struct kd_engine_config *config)
 	e->told_from = bits_asked_for(config->policy);
 	e->phases = phases_of(config->policy);
 	kd_knob_table_reset(&e->knobs);
-	err = find_wants(e);
+	e->switches_untold = config->switches_untold;
+	err = kd_bypass_init(&e->bypass, config->policy->nrules);
+	if (err == 0)
+		err = find_wants(e);
 	if (err < 0)
 		goto fail;
 	e->syn_clears = kd_knob_is_on(e->policy, KD_KNOB_FLOW_NEW_SYN);
@@ -215,6 +218,7 @@ void kd_engine_free(struct kd_engine *e)
 	free(e->inject);
 	free(e->copy);
 	free(e->wants);
+	kd_bypass_free(&e->bypass);
 	kd_frag_free(&e->frag);
 	kd_later_free(&e->later);
 	kd_tally_free(&e->tally);
@@ -242,6 +246,8 @@ void kd_engine_reset(struct kd_engine *e)
 	kd_pool_reset(&e->traces);
 	kd_observer_reset(e->observer);
 	kd_knob_table_reset(&e->knobs);
+	kd_bypass_reset(&e->bypass, e->policy->nrules);
+	memset(&e->load, 0, sizeof(e->load));
 	memset(&e->count, 0, sizeof(e->count));
 	memset(&e->sweep, 0, sizeof(e->sweep));
 	atomic_store(&e->ring.head, 0);

@@ -122,7 +122,7 @@ static bool is_shown(const struct kd_action *a, unsigned int box)
 {
 	switch (a->fate) {
 	case KD_EMIT:
-		return a->reason != KD_REASON_DECODE_CHECKSUM;
+		return a->reason != KD_REASON_DECODE_CHECKSUM && a->reason != KD_REASON_BOX_OVERLOADED;
 	case KD_REWRITE:
 		return a->rule == KD_RULE_NONE || a->box != box;
 	case KD_DROP:
@@ -156,6 +156,11 @@ int kd_blind_action(struct kd_blind *b, const struct kd_action *a, uint32_t wire
 			rc = keep(b, &b->drained[i]);
 	}
 	return rc;
+}
+
+int kd_blind_bypass(struct kd_blind *b, unsigned int box, uint16_t rule, bool on, uint64_t from_ns)
+{
+	return b != NULL ? kd_engine_bypass(b->observer[box], rule, on, from_ns) : 0;
 }
 
 static bool is_before(const struct kd_event *a, const struct kd_event *b)

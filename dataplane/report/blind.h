@@ -20,6 +20,9 @@ void kd_blind_free(struct kd_blind *b);
  * it. -ENOMEM. NULL is an observer that sees nothing, here and below. */
 int kd_blind_action(struct kd_blind *b, const struct kd_action *a, uint32_t wire_len, bool wrong_sum);
 
+/* Its box is switched so (kd_chain_bypass): what is let by on purpose is no blind spot. -EAGAIN. */
+int kd_blind_bypass(struct kd_blind *b, unsigned int box, uint16_t rule, bool on, uint64_t from_ns);
+
 /* A record of a box, in the one order of a run and after every action up to its time: blind spots and the
  * rule not seen into those of flows; others are left alone. */
 void kd_blind_event(struct kd_blind *b, struct kd_event *e);

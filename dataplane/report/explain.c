@@ -188,10 +188,13 @@ void kd_explain_event(void *user, const struct kd_event *e, bool open_loop)
 	const struct kd_event_field *f = &e->field[0];
 	bool named = e->app < KD_PROTOCOL_COUNT && kd_protocols[e->app]->has_name && f->len != 0xffff &&
 		     (size_t)f->off + f->len <= e->text_len;
-	struct kd_story *s = story_of(x, e->flow_id, e->box);
 	struct kd_story_note *n;
+	struct kd_story *s;
 
 	(void)open_loop;
+	if (e->type == KD_EVENT_BOX) /* of no flow: each packet says by itself that it was let by */
+		return;
+	s = story_of(x, e->flow_id, e->box);
 	if (s == NULL)
 		return;
 	if (e->type == KD_EVENT_FLOW) {

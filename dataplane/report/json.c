@@ -425,6 +425,27 @@ static void put_scale(struct kd_json *j, const struct kd_policy *policy)
 		kd_json_u64(j, "time_scale", policy->time_scale);
 }
 
+/* A box was bypassed, or a rule of it, or is inline again: no flow's. */
+static size_t put_switch(char *buf, size_t room, const struct kd_event *e, const struct kd_policy *policy)
+{
+	const struct kd_rule *rule = rule_of(policy, e->rule);
+	struct kd_json j;
+
+	kd_json_start(&j, buf, room);
+	kd_json_open(&j, NULL, '{');
+	put_time(&j, "timestamp", e->time_ns);
+	kd_json_str(&j, "event_type", "box");
+	kd_json_u64(&j, "box", e->box);
+	kd_json_open(&j, "switch", '{');
+	kd_json_bool(&j, "bypassed", e->bypassed != 0);
+	if (rule != NULL)
+		kd_json_str(&j, "rule", rule->id);
+	kd_json_close(&j, '}');
+	put_scale(&j, policy);
+	kd_json_close(&j, '}');
+	return finish(&j);
+}
+
 size_t kd_json_event(
 	char *buf, size_t room, const struct kd_event *e, const struct kd_policy *policy, bool open_loop)
 {
@@ -432,6 +453,8 @@ size_t kd_json_event(
 	const char *type = e->type == KD_EVENT_VERDICT ? "verdict" : "flow";
 	struct kd_json j;
 
+	if (e->type == KD_EVENT_BOX)
+		return put_switch(buf, room, e, policy);
 	if (e->type == KD_EVENT_APP) {
 		if (app == NULL)
 			return 0;

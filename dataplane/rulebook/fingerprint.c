@@ -227,6 +227,8 @@ static void put_all(struct hasher *h, const struct kd_policy *policy)
 	}
 	for (unsigned int i = 0; i < KD_SETTING_COUNT; i++) {
 		memcpy(&value, (const char *)&policy->settings + kd_setting_rows[i].offset, sizeof(value));
+		if (value == 0) /* what is off is as if it was not there */
+			continue;
 		put(h, kd_setting_rows[i].key);
 		put_number(h, value);
 	}

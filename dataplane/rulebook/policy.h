@@ -281,6 +281,9 @@ struct kd_drawn {
 		"fragments of one packet; with more the packet is lost")                                     \
 	X(frag_lifetime_ns, "frag.lifetime", DURATION, "5 s (1 s..30 s)", "assumed",                         \
 		"fragments wait this long for the rest of their packet, counted from the first")             \
+	X(overload_pkts, "overload.packets", COUNT, "off", "assumed",                                        \
+		"of more packets in a second of packet time the rest passes uninspected; no source gives a " \
+		"number")                                                                                    \
 	X(fake_ttl_slack, "fake.ttl_slack", COUNT, "30 (10..40)", "assumed",                                 \
 		"a TTL further below 64, 128 or 255 is too low (fake.ttl)")                                  \
 	X(fake_near, "fake.near", BYTES, "4096 B (1500 B..6999 B)", "assumed",                               \

@@ -43,6 +43,19 @@ static void check_packets(const struct scn *s)
 	}
 }
 
+static void check_switches(const struct scn *s)
+{
+	must(s->nswitches <= SCN_SWITCHES);
+	for (unsigned int i = 0; i < s->nswitches; i++) {
+		const struct scn_switch *sw = &s->switches[i];
+
+		must(sw->line > 0 && sw->before <= s->npackets && sw->time_ns >= SCN_EPOCH_NS);
+		must(sw->before == 0 || sw->time_ns > s->packets[sw->before - 1].time_ns);
+		must(sw->before == s->npackets || sw->time_ns <= s->packets[sw->before].time_ns);
+		must(i == 0 || sw->before >= sw[-1].before);
+	}
+}
+
 static void check_expects(const struct scn *s)
 {
 	for (unsigned int i = 0; i < s->nexpects; i++) {
@@ -74,6 +87,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	taken = scn_parse(&first, "text", text, &e);
 	if (taken) {
 		check_packets(&first);
+		check_switches(&first);
 		check_expects(&first);
 		must(scn_parse(&second, "text", text, &e) && second.npackets == first.npackets);
 		for (unsigned int i = 0; i < first.npackets; i++)

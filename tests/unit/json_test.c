@@ -239,6 +239,25 @@ static void test_no_packet(void **state)
 	assert_false(holds(&e, "pcap_cnt"));
 }
 
+static void test_switch(void **state)
+{
+	struct kd_event e = {.time_ns = NOON_MOSCOW * 1000000000u + 123456789,
+		.type = KD_EVENT_BOX,
+		.box = 1,
+		.bypassed = 1};
+	char line[KD_JSON_LINE_MAX];
+
+	(void)state;
+	line[kd_json_event(line, sizeof(line), &e, &policy, true)] = '\0';
+	assert_string_equal(strstr(line, "\"event_type\""),
+		"\"event_type\":\"box\",\"box\":1,\"switch\":{\"bypassed\":true}}\n");
+	e.bypassed = 0;
+	e.rule = 1;
+	line[kd_json_event(line, sizeof(line), &e, &policy, true)] = '\0';
+	assert_string_equal(strstr(line, "\"event_type\""),
+		"\"event_type\":\"box\",\"box\":1,\"switch\":{\"bypassed\":false,\"rule\":\"sni-i\"}}\n");
+}
+
 static void test_flow(void **state)
 {
 	struct kd_event e = event(KD_EVENT_FLOW);
@@ -477,6 +496,7 @@ int main(void)
 		cmocka_unit_test(test_app),
 		cmocka_unit_test(test_app_cut),
 		cmocka_unit_test(test_no_packet),
+		cmocka_unit_test(test_switch),
 		cmocka_unit_test(test_flow),
 		cmocka_unit_test(test_opened_from_outside),
 		cmocka_unit_test(test_protocols_and_addresses),

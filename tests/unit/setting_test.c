@@ -150,7 +150,7 @@ static void test_settings_wrong(void **state)
 		"flow.idle_tcp, flow.idle_syn, flow.idle_established, flow.idle_udp, flow.idle_other, "
 		"inspect.packets, inspect.give_up_bytes, "
 		"inspect.later_packets, stream.depth, stream.timeout, fallback.packets, frag.most, "
-		"frag.lifetime, fake.ttl_slack, fake.near, fake.ahead\n"
+		"frag.lifetime, overload.packets, fake.ttl_slack, fake.near, fake.ahead\n"
 		"settings.[2].value: 'x' is not a duration | expected a number and one of ns, us, ms, s, "
 		"min, h, d\n"
 		"settings.[2].pending: pending on knob 'tls.certificates', which is not used here | take the "

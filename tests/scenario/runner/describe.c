@@ -176,7 +176,9 @@ void describe_event(char *buf, size_t room, const struct run *r, const struct kd
 		seconds(e->time_ns), (int64_t)e->number, e->box, e->n, e->flow_id, kd_reason_name(e->reason),
 		describe_rule(r, e->box, e->rule));
 
-	if (e->type == KD_EVENT_FLOW)
+	if (e->type == KD_EVENT_BOX)
+		n += snprintf(buf + n, room - (size_t)n, " box %s", e->bypassed ? "bypassed" : "inline");
+	else if (e->type == KD_EVENT_FLOW)
 		n += describe_flow_record(buf + n, room - (size_t)n, r, e);
 	else
 		n += describe_fields(buf + n, room - (size_t)n, e);

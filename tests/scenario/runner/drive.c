@@ -22,6 +22,7 @@ struct feed {
 	struct kd_out out;
 	struct kd_event *batch;
 	uint64_t horizon_ns;
+	unsigned int switches; /* thrown so far */
 };
 
 void run_broken(struct run *r, const char *format, ...)
@@ -111,6 +112,35 @@ static void advance_between(struct feed *f, unsigned int next)
 	advance(f, p->time_ns, next);
 }
 
+/* A rule is a switch of those boxes that have it; null has none. */
+static void throw_switch(struct feed *f, const struct scn_switch *sw)
+{
+	bool any = false, has_rules = false;
+
+	for (unsigned int box = 0; box < f->r->boxes->n; box++) {
+		const struct kd_policy *policy = f->r->boxes->policy[box];
+		uint16_t rule = sw->rule != NULL ? kd_policy_rule_find(policy, sw->rule) : 0;
+
+		has_rules |= policy->nrules != 0;
+		if (sw->rule != NULL && rule == 0)
+			continue;
+		any = true;
+		if (kd_chain_bypass(f->chain, box, rule, sw->on, sw->time_ns) < 0 ||
+			kd_blind_bypass(f->blind, box, rule, sw->on, sw->time_ns) < 0)
+			run_broken(f->r, "the switch of line %d found no room", sw->line);
+	}
+	if (!any && has_rules)
+		run_broken(f->r, "line %d: no box has a rule %.64s", sw->line, sw->rule);
+}
+
+static void throw_switches(struct feed *f, unsigned int before)
+{
+	const struct scn *s = f->r->scn;
+
+	while (f->switches < s->nswitches && s->switches[f->switches].before < before)
+		throw_switch(f, &s->switches[f->switches++]);
+}
+
 static void feed_burst(struct feed *f, unsigned int first, unsigned int n)
 {
 	const struct scn *s = f->r->scn;
@@ -186,6 +216,7 @@ static void feed_all(struct feed *f)
 
 	for (unsigned int at = 0, n; at < s->npackets; at += n) {
 		n = burst_len(f, at);
+		throw_switches(f, at + n);
 		if (f->plan->advances)
 			advance_between(f, at);
 		feed_burst(f, at, n);

@@ -189,9 +189,9 @@ static void check_events(struct run *r)
 		const struct kd_event *e = &r->events[i];
 
 		flows += e->type == KD_EVENT_FLOW;
-		if (e->flow_id == 0)
+		if ((e->flow_id == 0) != (e->type == KD_EVENT_BOX))
 			run_broken(r, "a record without a flow id");
-		if (event_flow(r->scn, e) < 0)
+		if (e->type != KD_EVENT_BOX && event_flow(r->scn, e) < 0)
 			run_broken(r, "a record of a flow that is none of the scenario's");
 		if (e->box >= r->boxes->n) {
 			run_broken(r, "a record of a box that is not on the path");

@@ -22,6 +22,7 @@
 #define SCN_TAGS 4
 #define SCN_CUTS 64
 #define SCN_SETS 8
+#define SCN_SWITCHES 16 /* an engine lets no more wait */
 #define SCN_FRAGMENTS 64
 #define SCN_ETHERNET_MIN 60 /* without the frame check sequence */
 
@@ -118,6 +119,15 @@ struct scn_packet {
 	int flow, step;
 };
 
+/* The boxes, or a rule of those that have it, bypassed or inline again. */
+struct scn_switch {
+	int line;
+	bool on;
+	const char *rule; /* NULL = the whole box */
+	uint64_t time_ns;
+	unsigned int before; /* packet */
+};
+
 struct scn_step {
 	int line;
 	unsigned int first, count; /* packets */
@@ -194,9 +204,10 @@ struct scn {
 	uint64_t now_ns;
 	struct scn_flow *flows;
 	struct scn_packet *packets;
+	struct scn_switch *switches;
 	struct scn_step *steps;
 	struct scn_expect *expects;
-	unsigned int nflows, npackets, nsteps, nexpects;
+	unsigned int nswitches, nflows, npackets, nsteps, nexpects;
 	void **owned; /* everything allocated on the way */
 	unsigned int nowned;
 };

@@ -238,6 +238,27 @@ static bool take_step(struct scn_parser *p, int flow, int side, struct said *sai
 	return true;
 }
 
+/* TIME bypass|inline [RULE] */
+static bool take_switch(struct scn_parser *p, bool on)
+{
+	struct scn *s = p->s;
+	const char *rule = scn_word(p->w);
+	struct scn_switch *sw;
+
+	if (s->nswitches == SCN_SWITCHES)
+		return scn_fail(p->e, p->w->line, "more than %d switches", SCN_SWITCHES);
+	if (s->npackets != 0 && s->packets[s->npackets - 1].time_ns == s->now_ns)
+		return scn_fail(p->e, p->w->line,
+			"a switch is felt by all packets of its time: give it a later one than the last's");
+	sw = scn_grow((void **)&s->switches, &s->nswitches, sizeof(*s->switches));
+	*sw = (struct scn_switch){.line = p->w->line,
+		.on = on,
+		.rule = rule != NULL ? scn_text(s, rule, strlen(rule)) : NULL,
+		.time_ns = s->now_ns,
+		.before = s->npackets};
+	return true;
+}
+
 /* TIME FLOW >|< WHAT... [OPTION...] [expect ...] */
 bool scn_parse_step(struct scn_parser *p, const char *time)
 {
@@ -249,6 +270,10 @@ bool scn_parse_step(struct scn_parser *p, const char *time)
 
 	if (!parse_time(p, time))
 		return false;
+	if (scn_word_is(p->w, "bypass"))
+		return take_switch(p, true);
+	if (scn_word_is(p->w, "inline"))
+		return take_switch(p, false);
 	name = scn_word(p->w);
 	way = scn_word(p->w);
 	flow = name != NULL ? scn_flow_find(s, name) : -1;

@@ -70,6 +70,7 @@ void scn_free(struct scn *s)
 	free(s->flows);
 	free(s->packets);
 	free(s->steps);
+	free(s->switches);
 	free(s->expects);
 	memset(s, 0, sizeof(*s));
 }
