@@ -14,7 +14,7 @@
 #include "kd_version.h"
 #include "rulebook/diag.h"
 
-extern const struct kd_command kd_command_bench, kd_command_run, kd_command_stats;
+extern const struct kd_command kd_command_bench, kd_command_run, kd_command_stats, kd_command_bypass;
 extern const struct kd_command kd_command_replay, kd_command_explain, kd_command_check, kd_command_list,
 	kd_command_diff, kd_command_lab, kd_command_try;
 
@@ -26,6 +26,7 @@ const struct kd_command *const kd_commands[] = {
 	&kd_command_diff,
 	&kd_command_run,
 	&kd_command_stats,
+	&kd_command_bypass,
 	&kd_command_lab,
 	&kd_command_try,
 	&kd_command_bench,

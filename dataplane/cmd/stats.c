@@ -3,16 +3,13 @@
  * kordon stats: what a live run has counted so far. Connects to its socket, reads lines of "group name
  * value", and shows them to people or, with --json, to programs. Knows no counter by name.
  */
-#include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "cmd/cmd.h"
+#include "cmd/dial.h"
 #include "report/json.h"
 
 enum row { WATCH, JSON };
@@ -24,43 +21,6 @@ static const struct kd_cmd_option options[] = {
 };
 
 #define TEXT_MAX 65536
-
-static int dial(const char *path)
-{
-	struct sockaddr_un a = {.sun_family = AF_UNIX};
-	int fd;
-
-	if (strlen(path) >= sizeof(a.sun_path)) {
-		errno = ENAMETOOLONG;
-		return -1;
-	}
-	strcpy(a.sun_path, path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd >= 0 && connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0) {
-		int error = errno;
-
-		close(fd);
-		errno = error;
-		return -1;
-	}
-	return fd;
-}
-
-/* The whole document, as a string; its length or -1 with errno. */
-static ssize_t fetch(const char *path, char *text)
-{
-	size_t len = 0;
-	ssize_t n = -1;
-	int fd = dial(path);
-
-	if (fd < 0)
-		return -1;
-	while (len < TEXT_MAX - 1 && (n = read(fd, text + len, TEXT_MAX - 1 - len)) > 0)
-		len += (size_t)n;
-	close(fd);
-	text[len] = '\0';
-	return n < 0 ? -1 : (ssize_t)len;
-}
 
 /* Cuts the next "group name value" out of *text. */
 static bool next_line(char **text, char *part[3])
@@ -123,13 +83,10 @@ static void show_json(char *text)
 static int show(const struct kd_args *args, const char *path)
 {
 	static char text[TEXT_MAX];
-	ssize_t len = fetch(path, text);
+	ssize_t len = kd_dial(path, "stats", text, sizeof(text));
 
-	if (len <= 0) {
-		kd_complain("%s: %s; a run answers there when it has --stats %s", path,
-			len < 0 ? strerror(errno) : "no answer", path);
-		return KD_EXIT_ENVIRONMENT;
-	}
+	if (len <= 0)
+		return kd_dial_failed(path, len);
 	if (args->value[JSON] != NULL) {
 		show_json(text);
 	} else {
@@ -142,14 +99,11 @@ static int show(const struct kd_args *args, const char *path)
 
 static int run(const struct kd_args *args)
 {
-	const char *path = args->noperands == 1 ? args->operands[0] : getenv("KORDON_STATS");
+	const char *path = kd_dial_path(args);
 	int rc;
 
-	if (args->noperands > 1)
-		return kd_usage_error(args, "expected one socket");
 	if (path == NULL)
-		return kd_usage_error(args,
-			"expected the socket given to 'kordon run --stats SOCKET'; or set KORDON_STATS");
+		return KD_EXIT_USAGE;
 	rc = show(args, path);
 	while (rc == KD_EXIT_OK && args->value[WATCH] != NULL) {
 		sleep(1);

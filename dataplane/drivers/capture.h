@@ -48,6 +48,15 @@ void kd_capture_close(struct kd_capture *c);
  * given). */
 int kd_capture_next(struct kd_capture *c, struct kd_captured *pkt, struct kd_capture_error *err);
 
+/* What kordon wrote beside the packets: of a moment. */
+struct kd_capture_note {
+	uint64_t time_ns;
+	char text[160]; /* cut at that */
+};
+
+/* The first note that stands before the last packet given, or the end, and was not taken; false: none. */
+bool kd_capture_note(struct kd_capture *c, struct kd_capture_note *ret);
+
 /*
  * Whether kordon wrote the pcapng section being read, i.e. the one of the last packet given (before: the
  * first one): its shb_userappl starts with "kordon".

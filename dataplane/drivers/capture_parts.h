@@ -16,6 +16,9 @@
 /* Blocks longer than this are taken for damage, as Wireshark does. */
 #define KD_CAPTURE_BLOCK_MAX (16u * 1024 * 1024)
 
+/* Notes between two packets. */
+#define KD_CAPTURE_NOTES 16
+
 /* The bytes of a capture from some offset on, of which `have` are in memory at `p`. */
 struct kd_source {
 	int fd;		  /* -1: all there is already lies at p */
@@ -62,6 +65,8 @@ struct kd_capture {
 	uint32_t first_iface;  /* of the section */
 	uint32_t nifaces;      /* of the file so far */
 	uint64_t last_ns;      /* of the packet before */
+	struct kd_capture_note note[KD_CAPTURE_NOTES];
+	unsigned int nnotes;
 	struct kd_capture_iface iface[KD_CAPTURE_IFACES_MAX];
 };
 

@@ -24,6 +24,7 @@
 #define SECTION_MIN_LEN 28
 
 #define OPTION_END 0
+#define OPTION_COMMENT 1
 #define OPTION_IF_NAME 2
 #define OPTION_EPB_FLAGS 2 /* of both packet blocks that have options */
 #define OPTION_ISB_ENDTIME 3
@@ -332,24 +333,69 @@ static int simple_block(struct kd_capture *c, struct block *b, struct kd_capture
 	return 1;
 }
 
-/* Only the end of the capture is of interest; a block that does not tell it is stepped over like any other.
- */
-static void statistics_block(struct kd_capture *c, struct block *b)
+static uint64_t both(uint32_t high, uint32_t low)
+{
+	return (uint64_t)high << 32 | low;
+}
+
+/* A comment of kordon's own. */
+static int note(struct kd_capture *c, const struct block *b, const struct kd_capture_iface *iface,
+	uint64_t ticks, struct kd_cur text)
+{
+	struct kd_capture_note *n = &c->note[c->nnotes];
+	size_t len = kd_cur_left(&text);
+
+	if (!c->kordon)
+		return 0;
+	if (c->nnotes == KD_CAPTURE_NOTES)
+		return kd_capture_fail(
+			c, b->start, "unsupported: more than %u notes between two packets", KD_CAPTURE_NOTES);
+	if (!ticks_to_ns(iface, ticks, &n->time_ns))
+		return kd_capture_fail(c, b->start, "broken: a note's time lies outside 1970 to 2554");
+	if (len >= sizeof(n->text))
+		len = sizeof(n->text) - 1;
+	memcpy(n->text, text.p, len);
+	n->text[len] = '\0';
+	c->nnotes++;
+	return 0;
+}
+
+bool kd_capture_note(struct kd_capture *c, struct kd_capture_note *ret)
+{
+	if (c->nnotes == 0)
+		return false;
+	*ret = c->note[0];
+	memmove(c->note, c->note + 1, --c->nnotes * sizeof(c->note[0]));
+	return true;
+}
+
+/* The end of the capture and notes are of interest; a block that does not tell them first is stepped over
+ * like any other. */
+static int statistics_block(struct kd_capture *c, struct block *b)
 {
 	uint32_t number = kd_capture_u32(c, &b->body), high, low;
 	uint16_t code, len;
-	uint64_t ns;
+	uint64_t ns, ticks;
 
-	kd_cur_skip(&b->body, 8);
-	code = kd_capture_u16(c, &b->body);
-	len = kd_capture_u16(c, &b->body);
 	high = kd_capture_u32(c, &b->body);
 	low = kd_capture_u32(c, &b->body);
-	if (b->body.bad || code != OPTION_ISB_ENDTIME || len != 8 || number >= c->nifaces - c->first_iface)
-		return;
-	if (ticks_to_ns(&c->iface[c->first_iface + number], (uint64_t)high << 32 | low, &ns) &&
-		ns > c->end_ns)
+	ticks = both(high, low);
+	code = kd_capture_u16(c, &b->body);
+	len = kd_capture_u16(c, &b->body);
+	if (b->body.bad || number >= c->nifaces - c->first_iface)
+		return 0;
+	if (code == OPTION_COMMENT) {
+		struct kd_cur text = kd_cur_sub(&b->body, len);
+
+		return b->body.bad ? 0 : note(c, b, &c->iface[c->first_iface + number], ticks, text);
+	}
+	high = kd_capture_u32(c, &b->body);
+	low = kd_capture_u32(c, &b->body);
+	if (b->body.bad || code != OPTION_ISB_ENDTIME || len != 8)
+		return 0;
+	if (ticks_to_ns(&c->iface[c->first_iface + number], both(high, low), &ns) && ns > c->end_ns)
 		c->end_ns = ns;
+	return 0;
 }
 
 static int pcapng_next(struct kd_capture *c, struct kd_captured *pkt)
@@ -366,7 +412,7 @@ static int pcapng_next(struct kd_capture *c, struct kd_captured *pkt)
 			r = interface_block(c, &b);
 			break;
 		case BLOCK_STATISTICS:
-			statistics_block(c, &b);
+			r = statistics_block(c, &b);
 			break;
 		case BLOCK_ENHANCED:
 		case BLOCK_PACKET:

@@ -66,3 +66,25 @@ uint32_t kd_ingress_other_scale(const char *writer, const struct kd_policy *poli
 		scale = strtoul(writer + len + sizeof(key) - 1, NULL, 10);
 	return scale != own && scale >= 1 && scale <= KD_TIME_SCALE_MAX ? (uint32_t)scale : 0;
 }
+
+void kd_ingress_switch(char buf[KD_INGRESS_SWITCH], const char *rule, bool on)
+{
+	snprintf(buf, KD_INGRESS_SWITCH, "bypass %s%s%s", on ? "on" : "off", rule != NULL ? " " : "",
+		rule != NULL ? rule : "");
+}
+
+bool kd_ingress_switched(const char *note, const struct kd_policy *policy, uint16_t *ret_rule, bool *ret_on)
+{
+	bool on = strncmp(note, "bypass on", 9) == 0, off = strncmp(note, "bypass off", 10) == 0;
+	const char *rest = note + (on ? 9 : 10);
+
+	if (!on && !off)
+		return false;
+	*ret_on = on;
+	*ret_rule = KD_RULE_NONE;
+	if (*rest == '\0')
+		return true;
+	if (*rest == ' ')
+		*ret_rule = kd_policy_rule_find(policy, rest + 1);
+	return *ret_rule != KD_RULE_NONE;
+}

@@ -7,6 +7,7 @@
 #ifndef KD_INGRESS_H
 #define KD_INGRESS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "rulebook/policy.h"
@@ -17,6 +18,13 @@
  * 0 = not known. */
 void kd_ingress_mark(char buf[KD_INGRESS_MARK], const struct kd_policy *policy, uint64_t seed, uint8_t hops,
 	const char *lab_nets);
+
+/* How it tells that the box was switched: "bypass on", "bypass off RULE". */
+#define KD_INGRESS_SWITCH 160
+void kd_ingress_switch(char buf[KD_INGRESS_SWITCH], const char *rule, bool on);
+/* False: the note is no such thing, or of a rule that this policy does not have. *ret_rule 0 = the whole box.
+ */
+bool kd_ingress_switched(const char *note, const struct kd_policy *policy, uint16_t *ret_rule, bool *ret_on);
 
 /* The lab's networks in a mark of this policy and seed, NULL when `writer` is no such mark. Points into
  * writer; *ret_hops is set then. */

@@ -410,6 +410,25 @@ static void take_reshaped(struct run *r, const struct kd_captured *c, uint64_t n
 		take(r, &pieces[i]);
 }
 
+/* How the box was switched while its ingress was captured. The notes stand before the packets that felt them.
+ */
+static void obey_notes(struct run *r)
+{
+	struct kd_capture_note note;
+	uint16_t rule;
+	bool on;
+
+	while (kd_capture_note(r->capture, &note)) {
+		if (!r->closed_loop || !kd_ingress_switched(note.text, r->o->policy, &rule, &on))
+			continue;
+		if (kd_chain_bypass(r->chain, 0, rule, on, note.time_ns) == -EAGAIN) {
+			burst(r); /* those of before are thrown by now, or never will be */
+			kd_chain_bypass(r->chain, 0, rule, on, note.time_ns);
+		}
+		kd_blind_bypass(r->blind, 0, rule, on, note.time_ns);
+	}
+}
+
 static const char *input_name(const struct run *r)
 {
 	return strcmp(r->o->input, "-") == 0 ? "standard input" : r->o->input;
@@ -422,8 +441,11 @@ static void read_all(struct run *r)
 	uint64_t number = 0;
 	int rc = 0;
 
-	while (!failed(r) && (rc = kd_capture_next(r->capture, &c, &err)) > 0)
+	while (!failed(r) && (rc = kd_capture_next(r->capture, &c, &err)) > 0) {
+		obey_notes(r);
 		take_reshaped(r, &c, ++number);
+	}
+	obey_notes(r);
 	burst(r);
 	if (r->given > 0) {
 		/* a live run goes on after its last packet, and so do the flows' idle times */

@@ -229,6 +229,26 @@ void kd_pcapng_write(struct kd_pcapng *w, unsigned int side, unsigned int link, 
 	put_le32(w, total);
 }
 
+void kd_pcapng_note(struct kd_pcapng *w, uint64_t time_ns, const char *comment)
+{
+	size_t text_len = comment_len(comment);
+	uint32_t len = FRAME_LEN + 12 + option_room(text_len) + 4;
+	uint8_t head[20], *p = le32(head, BLOCK_STATISTICS);
+
+	if (w->nifaces == 0) {
+		put_interface(w, KD_INSIDE, KD_LINK_ETHERNET);
+		w->iface[KD_INSIDE][KD_LINK_ETHERNET] = ++w->nifaces;
+	}
+	p = le32(p, len);
+	p = le32(p, 0);
+	p = le32(p, (uint32_t)(time_ns >> 32));
+	le32(p, (uint32_t)time_ns);
+	put(w, head, sizeof(head));
+	put_option(w, OPTION_COMMENT, comment, text_len);
+	put_le32(w, 0);
+	put_le32(w, len);
+}
+
 void kd_pcapng_end(struct kd_pcapng *w, uint64_t end_ns)
 {
 	uint32_t len = FRAME_LEN + 12 + option_room(8) + 4;

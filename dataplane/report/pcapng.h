@@ -26,6 +26,9 @@ int kd_pcapng_open(struct kd_pcapng **ret, const char *path, const char *userapp
 void kd_pcapng_write(struct kd_pcapng *w, unsigned int side, unsigned int link, enum kd_direction direction,
 	uint64_t time_ns, const uint8_t *data, uint32_t len, uint32_t wire_len, const char *comment);
 
+/* What is told of a moment, in interface statistics of the first interface. */
+void kd_pcapng_note(struct kd_pcapng *w, uint64_t time_ns, const char *comment);
+
 /* When the capture ended, which may be long after its last packet (isb_endtime). Before the close, at most
  * once. */
 void kd_pcapng_end(struct kd_pcapng *w, uint64_t end_ns);

@@ -8,9 +8,10 @@ box_start() {
 	local delay=(--delay '18 ms')
 	! $bare || delay=()
 	[ ${#expect[@]} -eq 0 ] || [ -n "$capture" ] || capture=$dir/ingress.pcapng
-	"$kordon" run "${box[@]}" --inside-port net_tap0,iface=kdi --outside-port net_tap1,iface=kdo \
-		--lab-net "$lab_nets" --hops 8 ${delay[@]+"${delay[@]}"} \
-		--ready-file "$dir/box.ready" --stats "$dir/box.stats" \
+	# A socket's name has room for 107 bytes.
+	[ ${#dir} -gt 90 ] || stats=$dir/box.stats
+	"$kordon" run "${box[@]}" ${stats:+--stats "$stats"} --inside-port net_tap0,iface=kdi --outside-port net_tap1,iface=kdo \
+		--lab-net "$lab_nets" --hops 8 ${delay[@]+"${delay[@]}"} --ready-file "$dir/box.ready" \
 		${events:+--events "$events"} ${capture:+--capture "$capture"} </dev/null >"$dir/box.log" 2>&1 &
 	box_pid=$!
 }
@@ -96,6 +97,7 @@ client_run() {
 	fi
 	[ -z "$timeout" ] || limit=(timeout --foreground --kill-after=2 "$timeout")
 	trap : INT
+	[ -z "$stats" ] || export KORDON_STATS=$stats
 	# A shell tells on its standard error when a signal ended a command; only COMMAND speaks there now.
 	exec 4>&2 2>/dev/null
 	nsenter --net="$dir/ns/inside" -- ${limit[@]+"${limit[@]}"} "$@" 2>&4 4>&- || status=$?

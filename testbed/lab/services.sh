@@ -129,7 +129,7 @@ services_wait() {
 	[ ! -f /etc/nsswitch.conf ] || mount --bind "$dir/nsswitch.conf" /etc/nsswitch.conf
 	[ ! -d /run/nscd ] || mount -t tmpfs kordon /run/nscd
 	export SSL_CERT_FILE=$dir/bundle.pem REQUESTS_CA_BUNDLE=$dir/bundle.pem NODE_EXTRA_CA_CERTS=$dir/ca.pem
-	export KORDON_CA=$dir/ca.pem KORDON_NETNS=$dir/ns KORDON_STATS=$dir/box.stats KORDON_SPKI
+	export KORDON_CA=$dir/ca.pem KORDON_NETNS=$dir/ns KORDON_SPKI
 	# What Chromium trusts by --ignore-certificate-errors-spki-list: the key all leaves are signed with.
 	KORDON_SPKI=$(openssl x509 -in "${ca%/*}/intermediate.crt" -pubkey -noout |
 		openssl pkey -pubin -outform der | openssl dgst -sha256 -binary | base64)

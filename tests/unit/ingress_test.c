@@ -126,6 +126,69 @@ static void long_writer_is_whole(void **state)
 	assert_string_equal(kd_ingress_lab(read, &policy, 1, &hops), nets);
 }
 
+static void switches_are_known_again(void **state)
+{
+	struct kd_rule rules[2] = {{.id = NULL}, {.id = "sni-i"}};
+	struct kd_policy of_one = {.rules = rules, .nrules = 1};
+	char note[KD_INGRESS_SWITCH];
+	uint16_t rule = 7;
+	bool on = false;
+
+	(void)state;
+	kd_ingress_switch(note, NULL, true);
+	assert_true(kd_ingress_switched(note, &of_one, &rule, &on));
+	assert_int_equal(rule, 0);
+	assert_true(on);
+	kd_ingress_switch(note, "sni-i", false);
+	assert_true(kd_ingress_switched(note, &of_one, &rule, &on));
+	assert_int_equal(rule, 1);
+	assert_false(on);
+	assert_false(kd_ingress_switched("bypass on sni-ii", &of_one, &rule, &on));
+	assert_false(kd_ingress_switched("bypass onwards", &of_one, &rule, &on));
+	assert_false(kd_ingress_switched("drop.trigger", &of_one, &rule, &on));
+}
+
+/* Before any packet, two at once, and behind the last; those of others are not kordon's. */
+static void notes_stand_where_they_were_written(void **state)
+{
+	for (unsigned int own = 0; own < 2; own++) {
+		char path[] = "/tmp/kordon-ingress-XXXXXX";
+		struct kd_capture_note note;
+		struct kd_capture_error err;
+		struct kd_captured p;
+		struct kd_capture *c;
+		struct kd_pcapng *w;
+
+		(void)state;
+		close(mkstemp(path));
+		assert_int_equal(kd_pcapng_open(&w, path, own ? "kordon x" : "other"), 0);
+		kd_pcapng_note(w, 3, "bypass on");
+		kd_pcapng_note(w, 4, "bypass on sni-i");
+		kd_pcapng_write(
+			w, KD_INSIDE, KD_LINK_ETHERNET, KD_DIR_INBOUND, 5, (const uint8_t *)"x", 1, 1, NULL);
+		kd_pcapng_note(w, 1795282552123456789, "bypass off");
+		kd_pcapng_end(w, 1795282552123456790);
+		assert_int_equal(kd_pcapng_close(w), 0);
+		assert_int_equal(kd_capture_open(&c, path, &err), 0);
+		unlink(path);
+		assert_int_equal(kd_capture_next(c, &p, &err), 1);
+		assert_int_equal(p.time_ns, 5);
+		if (own) {
+			assert_true(kd_capture_note(c, &note));
+			assert_int_equal(note.time_ns, 3);
+			assert_string_equal(note.text, "bypass on");
+			assert_true(kd_capture_note(c, &note));
+			assert_string_equal(note.text, "bypass on sni-i");
+		}
+		assert_false(kd_capture_note(c, &note));
+		assert_int_equal(kd_capture_next(c, &p, &err), 0);
+		assert_int_equal(kd_capture_note(c, &note), own);
+		assert_int_equal(own ? note.time_ns : 1795282552123456789, 1795282552123456789);
+		assert_int_equal(kd_capture_end_ns(c), 1795282552123456790);
+		kd_capture_close(c);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -134,6 +197,8 @@ int main(void)
 		cmocka_unit_test(annotated_output_is_no_ingress),
 		cmocka_unit_test(end_of_run_survives),
 		cmocka_unit_test(long_writer_is_whole),
+		cmocka_unit_test(switches_are_known_again),
+		cmocka_unit_test(notes_stand_where_they_were_written),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

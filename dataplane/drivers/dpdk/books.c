@@ -95,6 +95,7 @@ static void counters_add(struct kd_counters *sum, const struct kd_counters *c)
 	sum->bans_full += c->bans_full;
 	sum->bans_untold += c->bans_untold;
 	sum->nat_full += c->nat_full;
+	sum->switched_late += c->switched_late;
 	sum->knob_sets_full += c->knob_sets_full;
 }
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The socket behind `kordon stats`: who connects gets one document, lines of "group name value", and the end
- * of the stream. Asks the workers for their counters and waits a little for the answer; reads nothing from
- * the client.
+ * The socket behind `kordon stats` and `kordon bypass`: who connects says one line, gets one answer, and the
+ * end of the stream. "stats", or nothing at all, gets lines of "group name value"; "bypass on|off [RULE]"
+ * gets "done" or "refused" and a sentence. Asks the workers and waits a little for them.
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,8 +17,11 @@
 #include <unistd.h>
 
 #include "drivers/dpdk/parts.h"
+#include "rulebook/diag.h"
 
-#define ANSWER_TRIES 200 /* of 1 ms: a worker may sleep, or share its CPU */
+#define LINE_MS 200	    /* a client that has something to say says it at once */
+#define LEAD_NS 50000000ull /* in which every worker hears of a switch, so that all throw it at one time */
+#define ANSWER_TRIES 200    /* of 1 ms: a worker may sleep, or share its CPU */
 
 int kd_control_open(const char *path)
 {
@@ -133,6 +137,10 @@ static void put_all(FILE *f, struct kd_live_state *s)
 	put(f, "traces", "full", c.traces_full);
 	put(f, "gathers", "full", c.gathers_full);
 	put(f, "knob_sets", "full", c.knob_sets_full);
+	for (uint32_t i = 0; i <= s->live->policy->nrules; i++)
+		if (s->bypassed[i])
+			put(f, "bypassed", i == 0 ? "box" : s->live->policy->rules[i].id, 1);
+	put(f, "switches", "late", c.switched_late);
 	put(f, "bans", "new", c.bans_new);
 	put(f, "bans", "hit", c.bans_hit);
 	put(f, "bans", "full", c.bans_full);
@@ -148,19 +156,113 @@ static void put_all(FILE *f, struct kd_live_state *s)
 	put(f, "buffers", "in_use", rte_mempool_in_use_count(s->pool));
 }
 
-void kd_control_serve(int fd, struct kd_live_state *s)
+static void refuse_rule(FILE *f, const struct kd_policy *p, const char *rule)
+{
+	char *words = NULL, *near;
+	size_t len = 0;
+	FILE *w = open_memstream(&words, &len);
+
+	for (uint32_t i = 1; w != NULL && i <= p->nrules; i++)
+		fprintf(w, "%s%s", i > 1 ? "|" : "", p->rules[i].id);
+	if (w == NULL || fclose(w) != 0)
+		return;
+	near = kd_did_you_mean(rule, words);
+	fprintf(f, "refused unknown rule \"%.80s\"; ", rule);
+	if (near != NULL)
+		fprintf(f, "did you mean \"%s\"?\n", near);
+	else
+		fprintf(f, "%s; see 'kordon list rules'\n",
+			p->nrules > 0 ? "none is like it" : "the box has no rules");
+	free(near);
+	free(words);
+}
+
+static bool all_obeyed(const struct kd_live_state *s)
+{
+	for (unsigned int i = 0; i < s->nworkers; i++)
+		if (kd_engine_bypass_waits(s->worker[i].engine))
+			return false;
+	return true;
+}
+
+/* The same time for every worker, and in the capture: so its replay throws the switch at the same packet. */
+static void throw_switch(FILE *f, struct kd_live_state *s, struct kd_desk *d, uint16_t rule, bool on)
+{
+	uint64_t from_ns = kd_clock_ns(&s->io.clock) + LEAD_NS;
+	const char *id = rule != 0 ? s->live->policy->rules[rule].id : NULL;
+
+	if (s->bypassed[rule] == on) {
+		fprintf(f, "done %s%s is %s already\n", id != NULL ? "rule " : "the box",
+			id != NULL ? id : "", on ? "bypassed" : "inline");
+		return;
+	}
+	if (!all_obeyed(s)) {
+		fputs("refused a worker has not obeyed the last one yet\n", f);
+		return;
+	}
+	for (unsigned int i = 0; i < s->nworkers; i++)
+		kd_engine_bypass(s->worker[i].engine, rule, on, from_ns);
+	kd_desk_switch(d, id, on, from_ns);
+	s->bypassed[rule] = on;
+	for (unsigned int tries = 0; tries < LEAD_NS / 1000000 + ANSWER_TRIES && !all_obeyed(s); tries++)
+		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+	if (!all_obeyed(s))
+		fputs("refused a worker does not answer; it will obey when it does\n", f);
+	else
+		fprintf(f, "done %s%s is %s\n", id != NULL ? "rule " : "the box", id != NULL ? id : "",
+			on ? "bypassed" : "inline");
+}
+
+static void bypass(FILE *f, struct kd_live_state *s, struct kd_desk *d, const char *words)
+{
+	bool on = strncmp(words, "on", 2) == 0;
+	const char *rule = words + (on ? 2 : 3);
+	uint16_t number = 0;
+
+	if ((!on && strncmp(words, "off", 3) != 0) || (*rule != '\0' && *rule != ' ')) {
+		fputs("refused expected bypass on|off [RULE]\n", f);
+		return;
+	}
+	if (*rule == ' ') {
+		number = kd_policy_rule_find(s->live->policy, ++rule);
+		if (number == 0) {
+			refuse_rule(f, s->live->policy, rule);
+			return;
+		}
+	}
+	throw_switch(f, s, d, number, on);
+}
+
+/* One line, or what of it came; a client that says nothing wants what stats gives. */
+static void hear(int client, char *line, size_t room)
+{
+	struct pollfd fd = {.fd = client, .events = POLLIN};
+	ssize_t n = 0;
+
+	if (poll(&fd, 1, LINE_MS) > 0)
+		n = recv(client, line, room - 1, MSG_DONTWAIT);
+	line[n > 0 ? n : 0] = '\0';
+	line[strcspn(line, "\n")] = '\0';
+}
+
+void kd_control_serve(int fd, struct kd_live_state *s, struct kd_desk *d)
 {
 	int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	char *text = NULL;
+	char line[160], *text = NULL;
 	size_t len = 0;
 	FILE *f;
 
 	if (client < 0)
 		return;
+	hear(client, line, sizeof(line));
 	f = open_memstream(&text, &len);
 	if (f != NULL) {
-		ask(s);
-		put_all(f, s);
+		if (strncmp(line, "bypass ", 7) == 0) {
+			bypass(f, s, d, line + 7);
+		} else {
+			ask(s);
+			put_all(f, s);
+		}
 		fclose(f);
 		/* a few kB: they fit the socket's buffer, or the client does without */
 		if (send(client, text, len, MSG_NOSIGNAL) < 0 && errno != EPIPE && errno != EAGAIN)

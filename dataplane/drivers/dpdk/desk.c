@@ -177,6 +177,16 @@ unsigned int kd_desk_round(struct kd_desk *d)
 	return n;
 }
 
+void kd_desk_switch(struct kd_desk *d, const char *rule, bool on, uint64_t from_ns)
+{
+	char note[KD_INGRESS_SWITCH];
+
+	if (d->capture == NULL)
+		return;
+	kd_ingress_switch(note, rule, on);
+	kd_pcapng_note(d->capture, from_ns, note);
+}
+
 int kd_desk_failed(const struct kd_desk *d)
 {
 	return d->error;

@@ -146,6 +146,7 @@ static int make_worker(struct kd_live_state *s, unsigned int i)
 	config.flows4_max = FLOWS4_MAX;
 	config.flows6_max = FLOWS6_MAX;
 	config.events_max = EVENTS_MAX;
+	config.switches_untold = i > 0;
 	config.ban_notes = s->nworkers > 1 ? BAN_NOTES : 0;
 	rc = kd_engine_new(&w->engine, &config);
 	if (rc < 0)
@@ -171,6 +172,9 @@ static int make_workers(struct kd_live_state *s)
 		return kd_live_say("out of memory");
 	memset(s->worker, 0, s->live->workers * sizeof(*s->worker));
 	s->nworkers = s->live->workers;
+	s->bypassed = calloc(s->live->policy->nrules + 1, sizeof(*s->bypassed));
+	if (s->bypassed == NULL)
+		return kd_live_say("out of memory");
 	for (unsigned int i = 0; i < s->nworkers && rc == 0; i++)
 		rc = make_worker(s, i);
 	if (rc == 0 && s->live->capture != NULL) {
@@ -290,7 +294,7 @@ static void attend(struct run *r)
 			{.fd = r->signals, .events = POLLIN}, {.fd = r->control, .events = POLLIN}};
 
 		if (poll(fds, 2, busy ? BUSY_MS : IDLE_MS) > 0 && (fds[1].revents & POLLIN) != 0)
-			kd_control_serve(r->control, s);
+			kd_control_serve(r->control, s, r->desk);
 		if ((fds[0].revents & POLLIN) != 0 || kd_desk_failed(r->desk) != 0 ||
 			monotonic_ns() >= until_ns) {
 			atomic_store_explicit(&s->stop, true, memory_order_relaxed);
@@ -332,6 +336,7 @@ static void take_down(struct run *r)
 		rte_ring_free(s->worker[i].to);
 	}
 	free(s->worker);
+	free(s->bypassed);
 	rte_ring_free(s->io.capture);
 	free(s->io.in.slot);
 	free(s->io.out.slot);

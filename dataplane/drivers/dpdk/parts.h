@@ -208,6 +208,7 @@ struct kd_live_state {
 	_Atomic bool stop;
 	_Atomic bool dispatched; /* several workers: nothing more will be handed to them */
 	_Atomic bool workers_done;
+	bool *bypassed;		     /* the main thread's: of each rule as last asked for, [0] the box */
 	uint64_t bans_untold;	     /* the main thread's: a worker had no room to hear of a ban */
 	_Atomic uint64_t stamped_ns; /* every packet stamped before this has been handed to its worker */
 	struct rte_mempool *pool, *injects, *copies;
@@ -286,13 +287,15 @@ int kd_desk_open(struct kd_desk **ret, struct kd_live_state *s);
 unsigned int kd_desk_round(struct kd_desk *d);
 /* The engines are at rest: their last records, and the files closed. 0 or an enum kd_live_end. */
 int kd_desk_finish(struct kd_desk *d, uint64_t end_ns);
+/* A switch that is to be thrown at that time, for the capture's replay; rule NULL = the whole box. */
+void kd_desk_switch(struct kd_desk *d, const char *rule, bool on, uint64_t from_ns);
 int kd_desk_failed(const struct kd_desk *d);
 void kd_desk_close(struct kd_desk *d);
 
-/* control.c: the socket of `kordon stats`. */
+/* control.c: the socket of `kordon stats` and `kordon bypass`. */
 int kd_control_open(const char *path);
 void kd_control_close(int fd, const char *path);
-void kd_control_serve(int fd, struct kd_live_state *s);
+void kd_control_serve(int fd, struct kd_live_state *s, struct kd_desk *d);
 
 /* books.c: sums over the workers, as of their last answer (or now, when they are at rest). */
 void kd_live_sums(struct kd_live_state *s, struct kd_counters *engine, struct kd_books *books);
