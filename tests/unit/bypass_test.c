@@ -56,6 +56,7 @@ static void test_to_the_packet(void **state)
 		assert_false(kd_engine_bypass_waits(e));
 		expect_bypassed(&r, 41, 100);
 		assert_int_equal(r.count.flows_new, 140);
+		assert_int_equal(r.count.flows_ended, 140);
 		assert_int_equal(count_of(&r, KD_EVENT_BOX, NULL), 2);
 		for (unsigned int k = 0, n = 0; k < r.events; k++) {
 			if (r.event[k].type != KD_EVENT_BOX)
