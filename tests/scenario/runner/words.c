@@ -54,8 +54,11 @@ char *scn_text(struct scn *s, const char *from, size_t len)
 
 void *scn_grow(void **array, unsigned int *count, size_t size)
 {
-	char *grown = checked(realloc(*array, (*count + 1) * size));
+	char *grown = *array;
 
+	/* Room doubles, so it is there unless the count is 0 or a power of two. */
+	if ((*count & (*count - 1)) == 0)
+		grown = checked(realloc(grown, (*count == 0 ? 1 : 2 * *count) * size));
 	*array = grown;
 	grown += (*count)++ * size;
 	memset(grown, 0, size);
