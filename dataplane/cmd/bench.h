@@ -35,7 +35,8 @@ struct kd_bench_source {
 	uint32_t flows;
 	bool v6;
 	enum kd_bench_app app;
-	uint32_t frame_len; /* asked for */
+	const uint8_t *answers_from; /* the outside sends from that IPv4 address; NULL: from each flow's */
+	uint32_t frame_len;	     /* asked for */
 	struct kd_bench_load load;
 	uint8_t *memory;
 	uint8_t *frame[KD_BENCH_FRAMES]; /* in shuffled order: no prefetcher knows the next */
@@ -151,11 +152,13 @@ struct kd_bench_recipe {
 	const char *what; /* it is doing */
 	const char *then; /* its settings, as in a rule */
 	enum kd_bench_app app;
+	const uint8_t *answers_from;	       /* of what is held; as the source's */
 	const char *reasons[KD_BENCH_REASONS]; /* of every packet measured, one of these */
 };
 
 /* Ends with one without a mechanism. */
 extern const struct kd_bench_recipe kd_bench_recipes[];
+bool kd_bench_has_recipe(const char *mechanism);
 
 /* Measures and prints; an exit code. */
 int kd_bench_mechanisms(const struct kd_bench_packets *what);

@@ -87,6 +87,8 @@ static inline void address(const struct kd_bench_source *s, uint8_t *frame, uint
 		b[1] = 18;
 		put16(a + 2, index & 0xffff);
 		put16(b + 2, server | 0x8000);
+		if (from == KD_OUTSIDE && s->answers_from != NULL)
+			memcpy(b, s->answers_from, 4);
 	}
 	put16(ports + 2 * inside, 1024 + (index >> 16));
 	put16(ports + 2 * (inside ^ 1), s->app == KD_BENCH_DNS ? PORT_DNS : PORT_HTTPS);

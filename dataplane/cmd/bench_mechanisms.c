@@ -107,6 +107,12 @@ static int load_rule(struct run *r)
 
 /* --- a recipe --- */
 
+static void speak(struct run *r, unsigned int which)
+{
+	kd_bench_speak(&r->source, r->recipe->app, names[which]);
+	r->source.answers_from = which == HELD ? r->recipe->answers_from : NULL;
+}
+
 static int open_flows(struct run *r, unsigned int which)
 {
 	struct kd_bench_run *of = &r->engine[which];
@@ -117,10 +123,11 @@ static int open_flows(struct run *r, unsigned int which)
 	config.seed = r->b->what->args->seed;
 	config.flows4_max = r->source.flows;
 	config.flows6_max = 1;
+	config.nat_max = r->source.flows; /* one question each */
 	if (kd_engine_new(&of->engine, &config) != 0)
 		return -ENOMEM;
 	kd_bench_start(of, &r->source, r->b->machine.tsc_hz);
-	kd_bench_speak(&r->source, r->recipe->app, names[which]);
+	speak(r, which);
 	kd_bench_open_flows(of, 1);
 	r->before[which] = *kd_engine_counters(of->engine);
 	return r->before[which].flows_live != r->source.flows || r->before[which].untracked != 0
@@ -137,7 +144,7 @@ static uint64_t one_loop(struct run *r, enum loop loop)
 
 	if (loop == IO)
 		return kd_bench_ports_run(ports, KD_BENCH_IO, &r->source.load, NULL, &of->clock);
-	kd_bench_speak(&r->source, r->recipe->app, names[which]);
+	speak(r, which);
 	kd_bench_draw(&r->source, which == HELD);
 	ticks = loop == PASSING_MEMORY || loop == HELD_MEMORY
 			? kd_bench_from_memory(of)
@@ -267,14 +274,6 @@ static int fill_row(const struct bench *b, const struct kd_bench_recipe *recipe,
 	return rc;
 }
 
-static bool has_recipe(const char *mechanism)
-{
-	for (const struct kd_bench_recipe *r = kd_bench_recipes; r->mechanism != NULL; r++)
-		if (strcmp(r->mechanism, mechanism) == 0)
-			return true;
-	return false;
-}
-
 /* --- telling --- */
 
 static void print_spread(const struct kd_bench_spread *s, const char *behind)
@@ -312,7 +311,7 @@ static void print_all(const struct bench *b)
 	for (unsigned int i = 0; i < b->nrows; i++)
 		print_row(b, &b->row[i]);
 	for (unsigned int i = 0; i < KD_MECHANISM_COUNT; i++)
-		if (!has_recipe(kd_mechanisms[i]->name))
+		if (!kd_bench_has_recipe(kd_mechanisms[i]->name))
 			printf("%-7s no recipe: nobody has measured it\n", kd_mechanisms[i]->name);
 	if (b->what->pairs < KD_BENCH_PAIRS_WORTH)
 		printf("\nFewer than %u pairs: a ratio to look at, not to quote.\n", KD_BENCH_PAIRS_WORTH);
@@ -359,7 +358,7 @@ static int write_json(const struct bench *b)
 	kd_json_close(&j, ']');
 	kd_json_open(&j, "no_recipe", '[');
 	for (unsigned int i = 0; i < KD_MECHANISM_COUNT; i++)
-		if (!has_recipe(kd_mechanisms[i]->name))
+		if (!kd_bench_has_recipe(kd_mechanisms[i]->name))
 			kd_json_str(&j, NULL, kd_mechanisms[i]->name);
 	kd_json_close(&j, ']');
 	kd_json_close(&j, '}');

@@ -7,6 +7,7 @@
 #include "cmd/bench.h"
 
 #include <stddef.h>
+#include <string.h>
 
 const struct kd_bench_recipe kd_bench_recipes[] = {
 	{.mechanism = "drop", .what = "both ways", .then = "", .reasons = {"drop.later"}},
@@ -50,5 +51,20 @@ const struct kd_bench_recipe kd_bench_recipes[] = {
 		.app = KD_BENCH_DNS,
 		.then = "form = \"nxdomain\";",
 		.reasons = {"answer.answered", "answer.other_way"}},
+	/* Each flow's question is known longer than anybody measures, so all answers are turned. */
+	{.mechanism = "redirect",
+		.what = "questions and answers",
+		.app = KD_BENCH_DNS,
+		.answers_from = (const uint8_t[]){198, 18, 34, 53},
+		.then = "to = \"198.18.34.53\"; time = \"1 h\";",
+		.reasons = {"redirect.sent", "redirect.turned"}},
 	{.mechanism = NULL},
 };
+
+bool kd_bench_has_recipe(const char *mechanism)
+{
+	for (const struct kd_bench_recipe *r = kd_bench_recipes; r->mechanism != NULL; r++)
+		if (strcmp(r->mechanism, mechanism) == 0)
+			return true;
+	return false;
+}
