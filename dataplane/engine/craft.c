@@ -18,17 +18,20 @@
 #define ICMP_LEN 8
 #define QUOTED_MAX 128 /* enough for any header and the 8 bytes behind it that RFC 792 asks for */
 
-static uint32_t sum_bytes(uint32_t sum, const uint8_t *p, size_t len)
+/* In words of 32 bits: 2^32 is 1 in ones' complement of 16 bits as 2^16 is (RFC 1071, 2 C). */
+static uint64_t sum_bytes(uint64_t sum, const uint8_t *p, size_t len)
 {
-	for (; len >= 2; p += 2, len -= 2)
+	for (; len >= 4; p += 4, len -= 4)
+		sum += kd_get32(p);
+	if (len >= 2)
 		sum += kd_get16(p);
-	return len != 0 ? sum + ((uint32_t)*p << 8) : sum;
+	return (len & 1) != 0 ? sum + ((uint64_t)p[len - 1] << 8) : sum;
 }
 
-static uint16_t finish_sum(uint32_t sum)
+static uint16_t finish_sum(uint64_t sum)
 {
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
+	while (sum >> 16 != 0)
+		sum = (sum & 0xffff) + (sum >> 16);
 	return (uint16_t)~sum;
 }
 
@@ -36,7 +39,7 @@ static uint16_t finish_sum(uint32_t sum)
  * that all but ICMP have. */
 static void sum_l4(uint8_t *l3, uint8_t *l4, const struct kd_view *v, uint8_t proto, size_t len, size_t at)
 {
-	uint32_t sum = proto + (uint32_t)len;
+	uint64_t sum = proto + len;
 	uint16_t done;
 
 	kd_put16(l4 + at, 0);

@@ -22,92 +22,97 @@ static bool is_due(struct kd_step *s, const struct kd_rule *r, bool *trigger)
 	return !kd_waits(s->flow, r) || kd_wait_lets(s, trigger);
 }
 
-void kd_enforce(struct kd_step *s, bool trigger)
+/* Asks the rule's mechanism about the packet. What step() has set to nothing it may set to something. */
+static inline __attribute__((always_inline)) void ask(
+	struct kd_step *s, const struct kd_rule *r, void *state, bool trigger)
+{
+	struct kd_act *a = &s->act;
+
+	a->engine = s->e;
+	a->pkt = s->pkt;
+	a->view = s->view;
+	a->out = s->out;
+	a->params = r->params;
+	a->flow = s->flow;
+	a->state = state;
+	a->now_ns = s->now_ns;
+	a->gap_ns = s->gap_ns;
+	a->mark_ns = 0;
+	a->rule = s->flow->rule;
+	a->trigger = trigger;
+	a->fate = KD_EMIT;
+	a->forged = a->done = false;
+	a->no_room = KD_DROP;
+	a->reason = KD_REASON_NONE;
+	kd_mechanisms[r->mechanism]->act(a);
+}
+
+/* What it said becomes the packet's fate and the flow's. */
+static inline __attribute__((always_inline)) void obey(struct kd_step *s)
+{
+	const struct kd_act *a = &s->act;
+	struct kd_flow *f = s->flow;
+
+	s->rule = a->rule;
+	s->fate = a->fate;
+	s->reason = a->reason;
+	if (a->forged)
+		f->flags |= KD_FLOW_FORGED | KD_FLOW_BIT;
+	if (a->fate != KD_EMIT || a->forged || (f->flags & KD_FLOW_BIT) == 0)
+		f->reason = a->reason;
+	if (a->done) {
+		f->held.until_ns = 0; /* a residual of nothing is not promised */
+		f->flags &= (uint8_t)~KD_FLOW_ACTING;
+	}
+}
+
+/* A trigger, or a packet of a rule that does not simply act on all that follows. */
+static __attribute__((noinline)) void enforce_apart(struct kd_step *s, const struct kd_rule *r, bool trigger)
 {
 	struct kd_flow *f = s->flow;
-	const struct kd_rule *r = &s->e->policy->rules[f->rule];
 	bool in_part = kd_scope(f, r) != KD_EXTENT_FROM_HERE;
 	uint64_t none = 0;
-	struct kd_act a;
 
 	if (!is_due(s, r, &trigger))
 		return;
-	a.engine = s->e;
-	a.pkt = s->pkt;
-	a.view = s->view;
-	a.out = s->out;
-	a.params = r->params;
-	a.texts = s->e->policy->texts;
-	a.flow = f;
 	/* Where the bytes it acts on are remembered, each packet is by itself. */
-	a.state = in_part ? (void *)&none : f->held.state;
-	a.now_ns = s->now_ns;
-	a.gap_ns = s->gap_ns;
-	a.nth = f->pkts[s->pkt->side];
-	a.flow_id = s->e->flow_ids ? kd_flow_id(s->e, f) : 0;
-	a.rule = f->rule;
-	a.opened = (uint8_t)f->opened;
-	a.trigger = trigger || in_part;
-	a.whole = s->pkt == &s->e->frag.whole.pkt;
-	a.injected = 0;
-	a.fate = KD_EMIT;
-	a.forged = a.done = false;
-	a.reason = KD_REASON_NONE;
-	a.not_before_ns = a.mark_ns = 0;
-	a.overtakes = false;
-	a.no_room = KD_DROP;
-	kd_mechanisms[r->mechanism]->act(&a);
+	ask(s, r, in_part ? (void *)&none : f->held.state, trigger || in_part);
 	if (s->banned)
-		a.reason = KD_REASON_DECIDE_RESIDUAL;
-	s->rule = f->rule;
-	s->fate = a.fate;
-	s->reason = a.reason;
-	s->injected = a.injected;
-	s->not_before_ns = a.not_before_ns;
-	s->mark_ns = a.mark_ns;
-	s->overtakes = a.overtakes;
-	s->no_room = a.no_room;
-	if (a.forged)
-		f->flags |= KD_FLOW_FORGED | KD_FLOW_BIT;
-	if (a.fate != KD_EMIT || a.forged || (f->flags & KD_FLOW_BIT) == 0)
-		f->reason = a.reason;
-	if (a.done)
-		f->held.until_ns = 0; /* a residual of nothing is not promised */
+		s->act.reason = KD_REASON_DECIDE_RESIDUAL;
+	obey(s);
+	if (!trigger)
+		return;
 	/* Lost with it is what it carried, or that there is a flow at all. */
-	if (trigger && a.fate != KD_EMIT)
+	if (s->fate != KD_EMIT)
 		f->flags |= (uint8_t)KD_FLOW_TAIL(s->pkt->side);
-	if (trigger)
-		kd_record_verdict(s, f->rule, a.reason);
-	if (a.done)
-		f->flags &= (uint8_t)~KD_FLOW_ACTING;
+	kd_record_verdict(s, s->rule, s->reason);
 }
 
-bool kd_enforce_would_drop(const struct kd_step *s)
+void kd_enforce(struct kd_step *s, bool trigger)
+{
+	const struct kd_rule *r = &s->e->policy->rules[s->flow->rule];
+
+	if (trigger || s->e->bypass.rules != 0 || r->residual_restart != KD_RESTART_NOTHING ||
+		r->scope != KD_EXTENT_FROM_HERE || kd_flow_waits(s->flow)) {
+		enforce_apart(s, r, trigger);
+		return;
+	}
+	ask(s, r, s->flow->held.state, false);
+	obey(s);
+}
+
+bool kd_enforce_would_drop(struct kd_step *s)
 {
 	const struct kd_flow *f = s->flow;
 	const struct kd_rule *r = &s->e->policy->rules[f->rule];
-	const struct kd_mechanism *m = kd_mechanisms[r->mechanism];
 	uint8_t state[KD_MECH_STATE];
-	struct kd_act a = {.engine = s->e,
-		.pkt = s->pkt,
-		.view = s->view,
-		.out = s->out,
-		.params = r->params,
-		.texts = s->e->policy->texts,
-		.flow = f,
-		.state = state,
-		.now_ns = s->now_ns,
-		.gap_ns = s->now_ns - f->last_ns,
-		.nth = f->pkts[s->pkt->side],
-		.rule = f->rule,
-		.opened = (uint8_t)f->opened,
-		.fate = KD_EMIT};
 
-	if (!m->drops || kd_waits(f, r) || kd_is_bypassed(s->e, f->rule))
+	if (!kd_mechanisms[r->mechanism]->drops || kd_waits(f, r) || kd_is_bypassed(s->e, f->rule))
 		return false;
 	memcpy(state, f->held.state, sizeof(state));
-	m->act(&a);
-	return a.fate == KD_DROP;
+	s->gap_ns = s->now_ns - f->last_ns;
+	ask(s, r, state, false);
+	return s->act.fate == KD_DROP;
 }
 
 bool kd_enforce_needs_frame(const struct kd_step *s)
@@ -117,6 +122,31 @@ bool kd_enforce_needs_frame(const struct kd_step *s)
 
 	return m->needs != NULL && (m->needs(r->params) & KD_NEEDS_FRAME) != 0 &&
 	       !kd_is_bypassed(s->e, s->flow->rule);
+}
+
+const struct kd_text *kd_act_texts(const struct kd_act *a)
+{
+	return a->engine->policy->texts;
+}
+
+uint64_t kd_act_nth(const struct kd_act *a)
+{
+	return a->flow->pkts[a->pkt->side];
+}
+
+unsigned int kd_act_opened(const struct kd_act *a)
+{
+	return a->flow->opened;
+}
+
+bool kd_act_is_whole(const struct kd_act *a)
+{
+	return a->pkt == &a->engine->frag.whole.pkt;
+}
+
+uint64_t kd_act_flow_id(const struct kd_act *a)
+{
+	return a->engine->flow_ids ? kd_flow_id(a->engine, a->flow) : 0;
 }
 
 uint64_t kd_act_draw(const struct kd_act *a, unsigned int purpose, uint64_t about)
@@ -160,7 +190,7 @@ static void say_inject(struct kd_act *a, uint8_t *bytes, size_t len, unsigned in
 		.data = bytes,
 		.time_ns = a->pkt->time_ns,
 		.number = a->pkt->number,
-		.flow_id = a->flow_id,
+		.flow_id = kd_act_flow_id(a),
 		.handle = a->pkt->handle};
 	a->engine->count.fates[KD_INJECT]++;
 	a->engine->count.inject_reasons[reason]++;

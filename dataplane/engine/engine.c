@@ -12,8 +12,6 @@
  */
 #include "engine/internal.h"
 
-#include "engine/mechanism.h"
-
 static void count_in(struct kd_engine *e, const struct kd_pkt *p)
 {
 	e->count.in[p->side]++;
@@ -224,7 +222,7 @@ static void judge(struct kd_step *s)
 		kd_turn(s);
 	kd_flow_take(s, s->hint);
 	judge_flow(s);
-	if ((s->not_before_ns | s->e->later.n) != 0)
+	if ((s->act.not_before_ns | s->e->later.n) != 0)
 		kd_later_take(s);
 	keep_score(s);
 }
@@ -270,9 +268,9 @@ static void step(struct kd_engine *e, struct kd_pkt *pkt, unsigned int i, struct
 	s.rule = KD_RULE_NONE;
 	s.reason = KD_REASON_NONE;
 	s.fate = KD_EMIT;
-	s.injected = 0;
-	s.overtakes = false;
-	s.not_before_ns = 0;
+	s.act.injected = 0;
+	s.act.overtakes = false;
+	s.act.not_before_ns = 0;
 	s.later = 0;
 	s.app_index = KD_APP_NONE;
 	s.asks = s.banned = s.gathers = false;

@@ -16,6 +16,7 @@
 #include "engine/guard.h"
 #include "engine/knob.h"
 #include "engine/later.h"
+#include "engine/mechanism.h"
 #include "engine/nat.h"
 #include "engine/pool.h"
 #include "engine/protocol.h"
@@ -121,10 +122,7 @@ struct kd_step {
 	uint16_t rule;	 /* what decide found */
 	uint16_t reason; /* why it goes where it goes */
 	uint8_t fate;
-	uint8_t injected; /* frames for it so far */
-	uint8_t no_room;  /* see struct kd_act; so are the next three */
-	bool overtakes;
-	uint64_t not_before_ns, mark_ns;
+	struct kd_act act;	      /* what its rule's mechanism was asked and said */
 	uint32_t later;		      /* where it waits; 0 = it does not */
 	uint8_t app_index;	      /* KD_APP_NONE = not recognised in this packet */
 	bool asks;		      /* only whether it would be a trigger: nothing is told */
@@ -373,7 +371,7 @@ static inline bool kd_waits(const struct kd_flow *f, const struct kd_rule *r)
 	return kd_flow_waits(f) || kd_scope(f, r) != KD_EXTENT_FROM_HERE;
 }
 /* Whether that rule would drop this packet, which is none of its flow; nothing is noted. */
-bool kd_enforce_would_drop(const struct kd_step *s);
+bool kd_enforce_would_drop(struct kd_step *s);
 /* Whether it would want to edit this packet. */
 bool kd_enforce_needs_frame(const struct kd_step *s);
 

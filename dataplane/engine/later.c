@@ -194,23 +194,23 @@ static uint32_t ip_bytes(const struct kd_view *v)
 static void no_room(struct kd_step *s)
 {
 	s->reason = KD_REASON_LATER_NO_ROOM;
-	if (s->not_before_ns <= s->now_ns)
+	if (s->act.not_before_ns <= s->now_ns)
 		return; /* only its order is lost */
-	s->fate = s->no_room;
+	s->fate = s->act.no_room;
 	kd_flow_note(s->flow, s->reason);
 }
 
 void kd_later_take(struct kd_step *s)
 {
 	struct kd_later *l = &s->e->later;
-	uint64_t due_ns = s->not_before_ns, key = lane_key(s->flow, s->pkt->side);
+	uint64_t due_ns = s->act.not_before_ns, key = lane_key(s->flow, s->pkt->side);
 	struct kd_later_lane *lane;
 	uint32_t at;
 
 	if (s->fate != KD_EMIT && s->fate != KD_REWRITE)
 		return;
 	at = find(l, key);
-	if (at != 0 && !s->overtakes && l->lane[at].last_ns > due_ns)
+	if (at != 0 && !s->act.overtakes && l->lane[at].last_ns > due_ns)
 		due_ns = l->lane[at].last_ns;
 	if (due_ns <= s->now_ns)
 		return;
@@ -223,8 +223,8 @@ void kd_later_take(struct kd_step *s)
 	lane = &l->lane[at];
 	if (due_ns > lane->last_ns)
 		lane->last_ns = due_ns;
-	if (s->not_before_ns > s->now_ns) {
-		lane->mark_ns = s->mark_ns;
+	if (s->act.not_before_ns > s->now_ns) {
+		lane->mark_ns = s->act.mark_ns;
 		s->flow->flags |= KD_FLOW_BIT | KD_FLOW_HURT;
 	}
 	lane->packets++;
@@ -243,7 +243,7 @@ void kd_later_keep(struct kd_step *s, struct kd_action *a)
 	item->rule = a->rule;
 	item->reason = a->reason;
 	item->fate = a->fate;
-	item->n = (uint8_t)(s->injected + 1);
+	item->n = (uint8_t)(s->act.injected + 1);
 	push(s->e, s->later);
 	s->e->count.held++;
 	a->fate = KD_HOLD;
@@ -371,7 +371,7 @@ void kd_inject_at(struct kd_act *a, const uint8_t *bytes, size_t len, unsigned i
 		.side = (uint8_t)(side ^ 1),
 		.link = a->pkt->link,
 		.number = a->pkt->number};
-	item->flow_id = a->flow_id;
+	item->flow_id = kd_act_flow_id(a);
 	item->rule = a->rule;
 	item->reason = reason;
 	item->fate = KD_INJECT;

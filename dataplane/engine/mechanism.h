@@ -25,7 +25,7 @@ enum kd_option_kind {
 	KD_OPTION_RATE,	    /* uint64_t bit/s, from "140 kbit/s" */
 	KD_OPTION_BYTES,    /* uint64_t, from "16 kB" */
 	KD_OPTION_SHARE,    /* uint64_t of 2^64, from "5 %"; UINT64_MAX = all */
-	KD_OPTION_TEXT,	    /* uint16_t: index into kd_act.texts; 0 = none, an empty one too */
+	KD_OPTION_TEXT,	    /* uint16_t: index into kd_act_texts; 0 = none, an empty one too */
 	KD_OPTION_ADDRESS,  /* 16 bytes, IPv4 as ::ffff:a.b.c.d; all zero = none */
 };
 
@@ -46,34 +46,30 @@ struct kd_text {
 
 struct kd_flow;
 
-/* One packet in a mechanism's hands. Filled by enforce.c; the mechanism sets fate and reason. */
+/* One packet in a mechanism's hands. Filled by enforce.c; the mechanism sets fate and reason. What few ask
+ * for stands behind the functions below: every packet of a flow that is held pays for what is filled in. */
 struct kd_act {
 	struct kd_engine *engine;
 	struct kd_pkt *pkt;
 	struct kd_view *view;
 	struct kd_out *out;
-	const void *params; /* the rule's settings */
-	const struct kd_text *texts;
-	const struct kd_flow *flow; /* for kd_act_draw */
+	const void *params;	    /* the rule's settings */
+	const struct kd_flow *flow; /* for the functions below */
 	void *state;		    /* KD_MECH_STATE bytes of the flow, zero at the trigger */
 	uint64_t now_ns;
-	uint64_t gap_ns;  /* since the flow's packet before, of either side; UINT64_MAX for its first */
-	uint64_t nth;	  /* packets of this side so far, this one too */
-	uint64_t flow_id; /* 0 unless the engine hands them out */
+	uint64_t gap_ns; /* since the flow's packet before, of either side; UINT64_MAX for its first */
 	uint16_t rule;
-	uint8_t opened; /* enum kd_side that opened the flow */
-	bool trigger;	/* the first packet it acts on */
-	bool whole; /* put together from fragments, which leave as they came: neither edited nor held back */
-	uint8_t injected; /* frames for it so far */
+	bool trigger; /* the first packet it acts on */
 	/* out: */
 	uint8_t fate; /* KD_EMIT, KD_REWRITE (pkt->data and len are the new frame) or KD_DROP */
 	bool forged;  /* a forged end of the connection went out: the flow's outcome is blocked */
 	bool done;    /* nothing more to do on this flow; its later packets pass */
 	uint16_t reason;
+	uint8_t no_room;	/* its fate when nothing more can be held back: KD_DROP, or KD_EMIT now */
+	bool overtakes;		/* it goes before what is held of its flow and side */
+	uint8_t injected;	/* frames for it so far */
 	uint64_t not_before_ns; /* it leaves then, in order; 0 = now, or behind what is held before it */
 	uint64_t mark_ns;	/* with it: kept with what is held of this flow and side */
-	bool overtakes;		/* it goes before what is held of its flow and side */
-	uint8_t no_room;	/* its fate when nothing more can be held back: KD_DROP, or KD_EMIT now */
 };
 
 /* What a rule's settings ask of its place before it can act; if it is not there, `else` is tried. */
@@ -103,6 +99,17 @@ struct kd_mechanism {
 
 extern const struct kd_mechanism *const kd_mechanisms[];
 int kd_mechanism_find(const char *name);
+
+/* The texts that the rule's settings index. */
+const struct kd_text *kd_act_texts(const struct kd_act *a);
+/* Packets of this side so far, this one too. */
+uint64_t kd_act_nth(const struct kd_act *a);
+/* enum kd_side that opened the flow. */
+unsigned int kd_act_opened(const struct kd_act *a);
+/* Put together from fragments, which leave as they came: neither edited nor held back. */
+bool kd_act_is_whole(const struct kd_act *a);
+/* 0 unless the engine hands them out. */
+uint64_t kd_act_flow_id(const struct kd_act *a);
 
 /* A draw of 0 .. 2^64-1 for this flow by this rule, the same whenever it is asked for: never by the clock or
  * the order of arrival. `purpose` is the mechanism's own, `about` whatever tells its draws apart. */

@@ -256,7 +256,7 @@ static bool compose_tcp(const struct kd_act *a, struct bytes *answer)
 	if (p->form == FORM_ALERT)
 		put(answer, alert, sizeof(alert));
 	if (p->form == FORM_302 || p->form == FORM_PAGE)
-		http_answer(answer, p, a->texts);
+		http_answer(answer, p, kd_act_texts(a));
 	if (p->form == FORM_DNS || p->form == FORM_NXDOMAIN) {
 		kd_cur_skip(&c, 2);
 		len = question_end(c, &name);

@@ -28,7 +28,7 @@ _Static_assert(sizeof(struct params) <= KD_MECH_PARAMS, "settings of a rule");
 static bool happens(const struct kd_act *a, enum purpose purpose, uint64_t share)
 {
 	return share != 0 &&
-	       (share == UINT64_MAX || kd_act_draw(a, purpose, a->nth << 1 | a->pkt->side) < share);
+	       (share == UINT64_MAX || kd_act_draw(a, purpose, kd_act_nth(a) << 1 | a->pkt->side) < share);
 }
 
 /* Anything from the time less the jitter to the time plus the jitter, each as likely. */
@@ -39,7 +39,7 @@ static uint64_t time_of(const struct kd_act *a, const struct params *p)
 
 	if (p->jitter_ns == 0)
 		return p->time_ns;
-	off = (uint64_t)(span * kd_act_draw(a, PURPOSE_JITTER, a->nth << 1 | a->pkt->side) >> 64);
+	off = (uint64_t)(span * kd_act_draw(a, PURPOSE_JITTER, kd_act_nth(a) << 1 | a->pkt->side) >> 64);
 	if (p->time_ns >= p->jitter_ns)
 		return p->time_ns - p->jitter_ns + off;
 	lo = p->jitter_ns - p->time_ns;
@@ -79,7 +79,7 @@ static void act(struct kd_act *a)
 
 	if (p->direction != DIRECTION_BOTH && p->direction != heads_for) {
 		a->reason = REASON(WHY_OTHER_WAY);
-	} else if (a->whole) {
+	} else if (kd_act_is_whole(a)) {
 		a->reason = REASON(WHY_IN_FRAGMENTS);
 	} else if (happens(a, PURPOSE_REORDER, p->reorder)) {
 		a->overtakes = true;

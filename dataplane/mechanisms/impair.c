@@ -40,7 +40,7 @@ _Static_assert(sizeof(struct state) <= KD_MECH_STATE, "of a flow");
 
 static uint64_t draw(const struct kd_act *a, enum purpose purpose)
 {
-	return kd_act_draw(a, purpose, a->nth << 1 | a->pkt->side);
+	return kd_act_draw(a, purpose, kd_act_nth(a) << 1 | a->pkt->side);
 }
 
 static bool happens(const struct kd_act *a, enum purpose purpose, uint64_t share)
@@ -97,7 +97,7 @@ static void act(struct kd_act *a)
 		a->fate = KD_DROP;
 		return;
 	}
-	if (a->whole)
+	if (kd_act_is_whole(a))
 		return;
 	/* The copy is of the packet as it came. */
 	if (happens(a, PURPOSE_DUPLICATE, p->duplicate))

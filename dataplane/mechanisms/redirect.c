@@ -94,11 +94,11 @@ static void act(struct kd_act *a)
 
 	if (a->view->ip_proto != KD_PROTO_UDP)
 		leave_alone(a, WHY_NOT_UDP);
-	else if (a->opened != KD_INSIDE)
+	else if (kd_act_opened(a) != KD_INSIDE)
 		leave_alone(a, WHY_FROM_OUTSIDE);
 	else if (is_none(v6 ? p->to6 : p->to))
 		leave_alone(a, WHY_NO_TARGET);
-	else if (a->whole)
+	else if (kd_act_is_whole(a))
 		a->reason = REASON(WHY_IN_FRAGMENTS);
 	else if (a->pkt->side == KD_INSIDE)
 		ask(a, p, v6 ? p->to6 : p->to + 12, len);
