@@ -11,6 +11,7 @@ struct kd_list_view {
 	struct kd_arena *arena;
 	const struct kd_book *book;
 	const struct kd_query *query; /* NULL: the whole book */
+	const char *const *set;	      /* as --set says; may be NULL */
 	bool profile; /* -p was given: what is in force; of a file of one's own without a query, all of it */
 	bool json, cite;
 };
@@ -22,8 +23,17 @@ struct kd_list_view {
 int kd_list_open(struct kd_book **ret, struct kd_query *query, const struct kd_args *args,
 	const char *profile, uint64_t seed, struct kd_diags *diags);
 
+/* The days on which something changes. */
+int kd_list_profiles(const struct kd_list_view *v);
+/* Of the program, without a book. */
+int kd_list_protocols(const struct kd_list_view *v);
+int kd_list_mechanisms(const struct kd_list_view *v);
+int kd_list_reasons(const struct kd_list_view *v);
+int kd_list_blind_spots(const struct kd_list_view *v);
 /* The rules in force, in order of evaluation. */
 int kd_list_rules(const struct kd_list_view *v);
+/* With their values. */
+int kd_list_settings(const struct kd_list_view *v);
 /* Of a query the entries in force; else the table of knobs. */
 int kd_list_knobs(const struct kd_list_view *v);
 /* Every value that the rulebook gives a knob on any day, defaults first. */
