@@ -83,7 +83,7 @@ static __attribute__((noinline)) void enforce_apart(struct kd_step *s, const str
 	if (!trigger)
 		return;
 	/* Lost with it is what it carried, or that there is a flow at all. */
-	if (s->fate != KD_EMIT)
+	if (s->fate != KD_EMIT && !s->act.thins)
 		f->flags |= (uint8_t)KD_FLOW_TAIL(s->pkt->side);
 	kd_record_verdict(s, s->rule, s->reason);
 }

@@ -117,7 +117,7 @@ ON_THE_WAY void keep_score(struct kd_step *s)
 		return;
 	if (s->fate == KD_EMIT)
 		f->flags &= (uint8_t)~tail;
-	else
+	else if (!s->act.thins)
 		f->flags |= tail;
 }
 
@@ -269,7 +269,7 @@ static void step(struct kd_engine *e, struct kd_pkt *pkt, unsigned int i, struct
 	s.reason = KD_REASON_NONE;
 	s.fate = KD_EMIT;
 	s.act.injected = 0;
-	s.act.overtakes = false;
+	s.act.overtakes = s.act.thins = false;
 	s.act.not_before_ns = 0;
 	s.later = 0;
 	s.app_index = KD_APP_NONE;

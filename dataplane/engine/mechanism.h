@@ -64,6 +64,7 @@ struct kd_act {
 	uint8_t fate; /* KD_EMIT, KD_REWRITE (pkt->data and len are the new frame) or KD_DROP */
 	bool forged;  /* a forged end of the connection went out: the flow's outcome is blocked */
 	bool done;    /* nothing more to do on this flow; its later packets pass */
+	bool thins;   /* what it does to this packet by a rate or by chance ends nothing: the next may pass */
 	uint16_t reason;
 	uint8_t no_room;	/* its fate when nothing more can be held back: KD_DROP, or KD_EMIT now */
 	bool overtakes;		/* it goes before what is held of its flow and side */

@@ -59,6 +59,7 @@ static void hold(struct kd_act *a, const struct params *p)
 	uint32_t bytes = kd_act_ip_bytes(a);
 	struct kd_queued before;
 
+	a->thins = true;
 	kd_act_queued(a, &before);
 	if (p->queue != 0 && before.bytes + bytes > p->queue) {
 		a->fate = KD_DROP;

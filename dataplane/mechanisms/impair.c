@@ -66,6 +66,14 @@ static bool lost_in_burst(struct kd_act *a, const struct params *p)
 	return (s->bursts & bit) != 0 && happens(a, PURPOSE_BURST_LOSS, p->burst_loss);
 }
 
+/* Where nothing ever gets through whole, that is an end. */
+static bool spares_some(const struct params *p)
+{
+	bool burst_for_good = p->burst_start != 0 && p->burst_loss == UINT64_MAX && p->burst_end == 0;
+
+	return p->capacity != 0 && p->loss != UINT64_MAX && p->corrupt != UINT64_MAX && !burst_for_good;
+}
+
 static void corrupt(struct kd_act *a)
 {
 	uint64_t bit = (uint64_t)((unsigned __int128)draw(a, PURPOSE_BIT) * a->view->payload_len * 8 >> 64);
@@ -85,6 +93,7 @@ static void act(struct kd_act *a)
 		a->reason = REASON(WHY_OTHER_WAY);
 		return;
 	}
+	a->thins = spares_some(p);
 	/* A burst goes on whatever else loses its packets. */
 	if (lost_in_burst(a, p))
 		lost = WHY_BURST;

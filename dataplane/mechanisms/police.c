@@ -96,6 +96,7 @@ static void act(struct kd_act *a)
 		a->reason = REASON(WHY_WITHIN);
 	} else {
 		a->fate = KD_DROP;
+		a->thins = kd_act_ip_bytes(a) <= p->burst;
 		a->reason = REASON(WHY_OVER);
 	}
 }
