@@ -3,7 +3,7 @@
  * What a redirected question and its answer have to do with each other: the question is noted for a time, and
  * what its target sends back meanwhile is a packet of the flow that asked, whose rule gives it the address
  * back that was asked. So both directions have one flow and one record. What is not noted, or comes too late,
- * is a packet of its own ends like any other.
+ * or when the rule has let go of the flow that asked, is a packet of its own ends like any other.
  */
 #include "engine/internal.h"
 
@@ -77,6 +77,14 @@ static bool is_asked_itself(const struct kd_step *s)
 	return f != NULL && f->opened == KD_INSIDE;
 }
 
+/* A rule that turns answers has hold of it, and goes on with this packet. */
+static bool is_held(const struct kd_step *s, const struct kd_flow *f)
+{
+	if ((f->flags & KD_FLOW_ACTING) == 0 || !turns(&s->e->policy->rules[f->rule]))
+		return false;
+	return f->held.until_ns == 0 || s->now_ns < f->held.until_ns;
+}
+
 void kd_turn(struct kd_step *s)
 {
 	struct kd_nat *n = &s->e->nat;
@@ -93,7 +101,7 @@ void kd_turn(struct kd_step *s)
 	n->turned = *s->key;
 	kd_flow_key_turn(&s->e->table, &n->turned, KD_OUTSIDE, at->asked);
 	f = kd_flow_peek(s->e, &n->turned);
-	if (f == NULL || (f->flags & KD_FLOW_ACTING) == 0 || !turns(&s->e->policy->rules[f->rule]))
+	if (f == NULL || !is_held(s, f))
 		return;
 	at->answered = true;
 	s->key = &n->turned;
