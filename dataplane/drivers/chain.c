@@ -539,6 +539,7 @@ const struct kd_counters *kd_chain_counters(struct kd_chain *c)
 		sum->bans_full += e->bans_full;
 		sum->bans_untold += e->bans_untold;
 		sum->nat_full += e->nat_full;
+		sum->switched_late += e->switched_late;
 		for (unsigned int r = 0; r < KD_REASON_COUNT; r++)
 			sum->inject_reasons[r] += e->inject_reasons[r];
 	}

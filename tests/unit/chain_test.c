@@ -533,6 +533,24 @@ static void no_room(void **state)
 	feed_free(f);
 }
 
+/* Asked for after the packets that it was for: each box says so, and the path both. */
+static void late_switches(void **state)
+{
+	static struct kd_action actions[KD_BURST_MAX * 8 + 3 * KD_HELD_MAX];
+	struct kd_out out = {.actions = actions, .room = kd_chain_out_room(2, KD_BURST_MAX)};
+	struct box boxes[2] = {QUIET_BOX, QUIET_BOX};
+	struct kd_chain *c = make_chain(boxes, 2, 0, NULL);
+
+	(void)state;
+	kd_chain_advance(c, T0 + 2, &out);
+	for (unsigned int box = 0; box < 2; box++)
+		assert_int_equal(kd_chain_bypass(c, box, 0, true, T0 + 1), 0);
+	kd_chain_advance(c, T0 + 3, &out);
+	assert_int_equal(kd_chain_box_counters(c, 1)->switched_late, 1);
+	assert_int_equal(kd_chain_counters(c)->switched_late, 2);
+	kd_chain_free(c);
+}
+
 static void sizes(void **state)
 {
 	const struct kd_policy *policies[KD_CHAIN_MAX + 1];
@@ -573,6 +591,7 @@ int main(void)
 		cmocka_unit_test(same_in_any_burst),
 		cmocka_unit_test(chain_of_one),
 		cmocka_unit_test(no_room),
+		cmocka_unit_test(late_switches),
 		cmocka_unit_test(sizes),
 	};
 
