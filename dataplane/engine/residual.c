@@ -11,8 +11,10 @@
 
 #include <string.h>
 
-/* An end that moved less than this is not worth another note to other workers. */
+/* An end that moved no more than this, or than this part of a residual, is not worth another note to other
+ * workers. */
 #define TELL_NS 1000000000ull
+#define TELL_PART 16
 /* Notes taken at once. */
 #define NOTES 16
 
@@ -120,9 +122,11 @@ static bool key_of(const struct kd_step *s, uint16_t rule, struct kd_ban_key *re
 static void tell(struct kd_engine *e, struct kd_ban *ban)
 {
 	struct kd_ban_note note = {.key = ban->key, .from_ns = ban->from_ns, .until_ns = ban->until_ns};
+	const struct kd_rule *r = &e->policy->rules[ban->key.rule];
+	uint64_t least_ns = r->residual_ns / TELL_PART < TELL_NS ? r->residual_ns / TELL_PART : TELL_NS;
 
-	if (e->bans.out.slot == NULL || e->policy->rules[ban->key.rule].residual_for != KD_FOR_EVERYONE ||
-		ban->until_ns < ban->told_ns + TELL_NS)
+	if (e->bans.out.slot == NULL || r->residual_for != KD_FOR_EVERYONE ||
+		ban->until_ns <= ban->told_ns + least_ns)
 		return;
 	if (kd_ban_ring_put(&e->bans.out, &note))
 		ban->told_ns = ban->until_ns;

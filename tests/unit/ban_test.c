@@ -475,6 +475,38 @@ static void test_other_engines(void **state)
 	}
 }
 
+/* Half a second, as a fast clock makes of minutes, set back by every packet: what another engine heard of
+ * last never ends while the ban goes on here. */
+static void test_short_is_told_in_time(void **state)
+{
+	uint64_t heard_ns = T0 + SEC / 2;
+	struct kd_engine *e;
+	struct kd_rule *b;
+
+	start(state);
+	b = ban_rule(KD_RESIDUAL_ADDRESS, KD_FOR_EVERYONE);
+	b->residual_ns = SEC / 2;
+	b->residual_restart = KD_RESTART_ANY_PACKET;
+	e = small(4, 4);
+	for (unsigned int i = 0; i < 20; i++) {
+		struct feed *f = new_feed();
+		struct kd_ban_note note[4];
+		struct result r;
+		unsigned int n;
+
+		hello_at(f, &w0, T0 + i * SEC / 10, "listed.example");
+		assert_true(f->pkt[0].time_ns < heard_ns);
+		run_on(e, f, 1, 0, &r);
+		n = kd_engine_bans_out(e, note, 4);
+		assert_in_range(n, 0, 1);
+		if (n != 0)
+			heard_ns = note[0].until_ns;
+		result_free(&r);
+		feed_free(f);
+	}
+	kd_engine_free(e);
+}
+
 /* Nobody fetches: what finds no room is counted. */
 static void test_untold(void **state)
 {
@@ -521,7 +553,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {TEST(test_keys), TEST(test_protocols), TEST(test_recognised),
 		TEST(test_times), TEST(test_scope), TEST(test_restart), TEST(test_restart_of_flow),
 		TEST(test_publish), TEST(test_tag), TEST(test_subscriber), TEST(test_guard),
-		TEST(test_no_room), TEST(test_other_engines), TEST(test_untold), TEST(test_sizes)};
+		TEST(test_no_room), TEST(test_other_engines), TEST(test_short_is_told_in_time),
+		TEST(test_untold), TEST(test_sizes)};
 
 	return cmocka_run_group_tests(tests, make_sets, drop_sets);
 }
