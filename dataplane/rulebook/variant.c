@@ -167,17 +167,20 @@ static void assemble(struct kd_book *book, struct kd_book_rule *whole, const str
 			gather(book, whole, part[i]);
 }
 
+static bool needs(const struct kd_book_rule *r, unsigned int what)
+{
+	const struct kd_mechanism *m = r->mechanism_index >= 0 ? kd_mechanisms[r->mechanism_index] : NULL;
+
+	return m != NULL && m->needs != NULL && (m->needs(r->params) & what) != 0;
+}
+
 /* Whether its mechanism needs TCP and its `when` lets none through. A residual may hold other flows than
  * those that match. */
 static bool cannot_act(const struct kd_book *book, const struct kd_book_rule *r)
 {
-	const struct kd_mechanism *m = r->mechanism_index >= 0 ? kd_mechanisms[r->mechanism_index] : NULL;
-
-	if (m == NULL || m->needs == NULL || r->phase == KD_PHASE_OBSERVE ||
-		(r->residual.given && strcmp(r->residual.key, "4-tuple") != 0))
+	if (r->phase == KD_PHASE_OBSERVE || (r->residual.given && strcmp(r->residual.key, "4-tuple") != 0))
 		return false;
-	return (m->needs(r->params) & KD_NEEDS_TCP) != 0 &&
-	       (kd_when_transports(book, r->when) & KD_TRANSPORT_TCP) == 0;
+	return needs(r, KD_NEEDS_TCP) && (kd_when_transports(book, r->when) & KD_TRANSPORT_TCP) == 0;
 }
 
 /* Whether some `to` of the rule names a tag. */
@@ -208,6 +211,10 @@ static void check(struct kd_book *book, const config_setting_t *at, const struct
 		whole->residual.keyed_by == KD_RESIDUAL_TAG && !has_tags(whole->when))
 		kd_schema_error(book, at, "name one in \"to\": to = [ \"@TAG\" ]",
 			"a residual on the tag of a rule that names none");
+	if (book->diags->errors == p->errors && whole->extent != KD_EXTENT_FROM_HERE &&
+		needs(whole, KD_NEEDS_TURN))
+		kd_schema_error(book, at, "leave \"scope\" out: answers are other packets",
+			"\"%.80s\" with a scope never turns an answer back", whole->mechanism);
 	if (allows && p->part[RESIDUAL] != NULL)
 		kd_schema_error(book, at, "an allow holds for its flow alone", "a residual beside \"allow\"");
 	if (book->diags->errors == p->errors && !book->no_memory && cannot_act(book, whole))
