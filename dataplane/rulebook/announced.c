@@ -10,16 +10,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#define WORDS(words, help) NULL, KD_UNIT_KINDS, words, help
-#define TEXT(help) NULL, KD_UNIT_KINDS, NULL, help
+#define WORDS(words, help) KD_UNIT_KINDS, words, help
+#define TEXT(help) KD_UNIT_KINDS, NULL, help
 #define END                                                                                                  \
 	{                                                                                                    \
-		NULL, NULL, 0, NULL, NULL                                                                    \
+		NULL, 0, NULL, NULL                                                                          \
 	}
-
-const struct kd_announced kd_announced_mechanisms[] = {
-	END,
-};
 
 const struct kd_announced kd_announced_protocols[] = {
 	{"quic", TEXT("QUIC Initial packets, with the ClientHello inside")},
@@ -40,14 +36,6 @@ const struct kd_announced kd_announced_terms[] = {
 	{"browser", TEXT("whose ClientHello it looks like")},
 	{"quic_version", TEXT("version of the QUIC Initial")},
 	{"certificate_name", TEXT("a name of the server's certificate, as a name term")},
-	END,
-};
-
-const struct kd_announced kd_announced_then[] = {
-	END,
-};
-
-const struct kd_announced kd_announced_residual[] = {
 	END,
 };
 
@@ -76,6 +64,5 @@ void kd_announced_words(char *buf, size_t room, const struct kd_announced *rows)
 		return;
 	buf[0] = '\0';
 	for (const struct kd_announced *r = rows; r->name != NULL && len < room; r++)
-		if (kd_announced_find(rows, r->name) == r)
-			len += (size_t)snprintf(buf + len, room - len, "%s%s", len > 0 ? "|" : "", r->name);
+		len += (size_t)snprintf(buf + len, room - len, "%s%s", len > 0 ? "|" : "", r->name);
 }

@@ -11,24 +11,20 @@
 
 struct kd_announced {
 	const char *name;
-	const char *option; /* mechanisms: its option; else NULL */
-	uint8_t kind;	    /* enum kd_unit_kind, or KD_UNIT_KINDS: one of words */
-	const char *words;  /* '|'-list; NULL with KD_UNIT_KINDS: any text */
+	uint8_t kind;	   /* enum kd_unit_kind, or KD_UNIT_KINDS: one of words */
+	const char *words; /* '|'-list; NULL with KD_UNIT_KINDS: any text */
 	const char *help;
 };
 
-/* Rows end with a NULL name. Mechanisms: a row an option, at least one a mechanism. */
-extern const struct kd_announced kd_announced_mechanisms[];
+/* Rows end with a NULL name. */
 extern const struct kd_announced kd_announced_protocols[];
 extern const struct kd_announced kd_announced_terms[]; /* keys of `when`: words */
-extern const struct kd_announced kd_announced_then[];  /* after, share, delay_before, scope */
-extern const struct kd_announced kd_announced_residual[];
 extern const struct kd_announced kd_announced_knobs[];
 extern const struct kd_announced kd_announced_settings[];
 
-/* First row of that name, NULL = not announced. */
+/* The row of that name, NULL = not announced. */
 const struct kd_announced *kd_announced_find(const struct kd_announced *rows, const char *name);
-/* "a|b|c" into buf, each name once. */
+/* "a|b|c" into buf. */
 void kd_announced_words(char *buf, size_t room, const struct kd_announced *rows);
 
 #endif

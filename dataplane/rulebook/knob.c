@@ -32,10 +32,10 @@ static void evidence_of(struct kd_book *book, const config_setting_t *group, str
 
 /* The knobs there are, in the shape of those there will be. */
 static const struct kd_announced there[] = {
-#define X(symbol, name, values, deflt, claim, help) {name, NULL, KD_UNIT_KINDS, values, help},
+#define X(symbol, name, values, deflt, claim, help) {name, KD_UNIT_KINDS, values, help},
 	KD_KNOBS(X)
 #undef X
-		{NULL, NULL, 0, NULL, NULL},
+		{NULL, 0, NULL, NULL},
 };
 
 static const struct kd_announced *which(

@@ -163,8 +163,8 @@ static bool knob_there(const char *name)
 	return kd_knob_find(name, strlen(name)) >= 0;
 }
 
-/* Of paths nothing is announced any more. */
-static const struct kd_announced paths[] = {{NULL, NULL, 0, NULL, NULL}};
+/* Of mechanisms, `then`, residuals and paths nothing is announced any more. */
+static const struct kd_announced nothing[] = {{NULL, 0, NULL, NULL}};
 
 /* What may be waited for. `there`: what exists by that kind; or words that are in use. */
 static const struct kind {
@@ -173,19 +173,19 @@ static const struct kind {
 	bool (*there)(const char *name);
 	const char *words;
 } kinds[] = {
-	{"mechanism", kd_announced_mechanisms, mechanism_there, ""},
+	{"mechanism", nothing, mechanism_there, ""},
 	{"protocol", kd_announced_protocols, protocol_there, ""},
 	{"term", kd_announced_terms, NULL,
 		"protocol|transport|signature|sni|host|opened_from|from|to|by|either|to_port|by_port|either_"
 		"port|"
 		"length|bytes|nth|classified|already|count|hours|pairs|all|any|not"},
-	{"then", kd_announced_then, NULL, "mechanism|allow|after|share|delay_before|scope"},
-	{"residual", kd_announced_residual, NULL,
+	{"then", nothing, NULL, "mechanism|allow|after|share|delay_before|scope"},
+	{"residual", nothing, NULL,
 		"key|time|4-tuple|3-tuple|pair|address|address:port|prefix|tag|protocols|for|restart|publish_"
 		"after"},
 	{"knob", kd_announced_knobs, knob_there, ""},
 	{"setting", kd_announced_settings, setting_there, ""},
-	{"path", paths, NULL, "boxes"},
+	{"path", nothing, NULL, "boxes"},
 };
 
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))

@@ -6,7 +6,6 @@
  */
 #include "rulebook/option.h"
 
-#include "rulebook/announced.h"
 #include "rulebook/rule.h"
 #include "rulebook/units.h"
 
@@ -273,39 +272,4 @@ void kd_options_default(struct kd_book *book, const config_setting_t *at,
 	for (const struct kd_option *o = mechanism->options; o != NULL && o->name != NULL; o++)
 		if (o->deflt != NULL)
 			by_default(book, at, o, rule);
-}
-
-void kd_options_announced(struct kd_book *book, const config_setting_t *then, struct kd_book_rule *rule)
-{
-	struct kd_key keys[KD_KEYS_MAX] = {{"mechanism", KD_TYPE_STRING, true}};
-	struct kd_book_number number;
-	unsigned int n = 1;
-	char key[64];
-
-	for (const struct kd_announced *a = kd_announced_mechanisms; a->name != NULL && n < OPTIONS_MAX; a++)
-		if (a->option != NULL && strcmp(a->name, rule->mechanism) == 0)
-			keys[n++] = (struct kd_key){
-				a->option, a->kind == KD_UNIT_COUNT ? KD_TYPE_NUMBER : KD_TYPE_STRING, false};
-	add_general(keys, n);
-	kd_schema_check(book, then, keys);
-	n = 1;
-	for (const struct kd_announced *a = kd_announced_mechanisms; a->name != NULL && n < OPTIONS_MAX;
-		a++) {
-		const config_setting_t *s;
-		bool fits;
-
-		if (a->option == NULL || strcmp(a->name, rule->mechanism) != 0)
-			continue;
-		s = kd_schema_get(then, a->option, keys[n++].type);
-		if (s == NULL)
-			continue;
-		snprintf(key, sizeof(key), "then.%s", a->option);
-		if (a->kind != KD_UNIT_KINDS)
-			fits = kd_rule_number(book, s, key, a->kind, rule, &number);
-		else
-			fits = a->words == NULL || kd_schema_word(book, s, a->option, a->words) >= 0;
-		if (fits)
-			kd_option_append(book, rule, a->option,
-				a->kind != KD_UNIT_KINDS ? number.text : config_setting_get_string(s));
-	}
 }

@@ -14,8 +14,6 @@ void kd_options_read(struct kd_book *book, const config_setting_t *then, const s
 /* The same of a rule that says nothing: `at` is the place to blame. */
 void kd_options_default(struct kd_book *book, const config_setting_t *at,
 	const struct kd_mechanism *mechanism, struct kd_book_rule *rule);
-/* Fills rule->then from the settings of an announced mechanism. */
-void kd_options_announced(struct kd_book *book, const config_setting_t *then, struct kd_book_rule *rule);
 /* " NAME=VALUE" behind rule->then. */
 void kd_option_append(struct kd_book *book, struct kd_book_rule *rule, const char *name, const char *value);
 

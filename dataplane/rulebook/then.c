@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Reads `then`: a mechanism with its settings, or the phases that an allow closes; and when, on how many
- * flows and on what of them the mechanism acts. A mechanism that does not exist yet is checked all the same
- * and becomes a need of the rule.
+ * flows and on what of them the mechanism acts.
  */
 #include "rulebook/option.h"
 #include "rulebook/rule.h"
-
-#include "rulebook/announced.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -132,16 +129,11 @@ static void after(struct kd_book *book, const config_setting_t *group, struct kd
 /* Whether the mechanism has an option of that name, which then is what is meant. */
 static bool own_option(const struct kd_book_rule *rule, const char *name)
 {
-	if (rule->mechanism_index >= 0) {
-		for (const struct kd_option *o = kd_mechanisms[rule->mechanism_index]->options;
-			o != NULL && o->name != NULL; o++)
-			if (strcmp(o->name, name) == 0)
-				return true;
+	if (rule->mechanism_index < 0)
 		return false;
-	}
-	for (const struct kd_announced *a = kd_announced_mechanisms; a->name != NULL; a++)
-		if (strcmp(a->name, rule->mechanism) == 0 && a->option != NULL &&
-			strcmp(a->option, name) == 0)
+	for (const struct kd_option *o = kd_mechanisms[rule->mechanism_index]->options;
+		o != NULL && o->name != NULL; o++)
+		if (strcmp(o->name, name) == 0)
 			return true;
 	return false;
 }
@@ -196,7 +188,6 @@ void kd_then_read(struct kd_book *book, const config_setting_t *then, const conf
 	const config_setting_t *s = kd_schema_get(then, "mechanism", KD_TYPE_STRING),
 			       *list = kd_schema_get(then, "allow", KD_TYPE_STRINGS),
 			       *other = config_setting_get_member(then, "mechanism");
-	char what[128];
 
 	if (list != NULL && other == NULL) {
 		allow(book, then, list, rule);
@@ -219,15 +210,10 @@ void kd_then_read(struct kd_book *book, const config_setting_t *then, const conf
 	if (rule->mechanism == NULL)
 		return;
 	rule->mechanism_index = kd_mechanism_find(rule->mechanism);
-	if (rule->mechanism_index >= 0) {
+	if (rule->mechanism_index >= 0)
 		kd_options_read(book, then, kd_mechanisms[rule->mechanism_index], rule);
-	} else if (kd_announced_find(kd_announced_mechanisms, rule->mechanism) != NULL) {
-		kd_options_announced(book, then, rule);
-		snprintf(what, sizeof(what), "mechanism:%.100s", rule->mechanism);
-		kd_rule_need(book, rule, what, true);
-	} else {
+	else
 		unknown_mechanism(book, s, pending, rule->mechanism);
-	}
 	general(book, then, rule);
 }
 

@@ -11,7 +11,6 @@
 
 #include <string.h>
 
-#include "engine/mechanism.h"
 #include "engine/protocol.h"
 #include "rulebook/announced.h"
 #include "rulebook/units.h"
@@ -23,17 +22,13 @@ static void found(void **state)
 	(void)state;
 	kd_announced_words(words, sizeof(words), kd_announced_terms);
 	assert_string_equal(words, "ja3|ja4|browser|quic_version|certificate_name");
-	kd_announced_words(words, sizeof(words), kd_announced_mechanisms);
-	assert_string_equal(words, "");
-	kd_announced_words(words, sizeof(words), kd_announced_residual);
-	assert_string_equal(words, "");
-	kd_announced_words(words, sizeof(words), kd_announced_then);
+	kd_announced_words(words, sizeof(words), kd_announced_settings);
 	assert_string_equal(words, "");
 	/* Cut short, never past the end. */
 	kd_announced_words(words, 7, kd_announced_terms);
 	assert_string_equal(words, "ja3|ja");
 	assert_ptr_equal(kd_announced_find(kd_announced_terms, "ja4"), &kd_announced_terms[1]);
-	assert_null(kd_announced_find(kd_announced_mechanisms, "drop"));
+	assert_null(kd_announced_find(kd_announced_terms, "sni"));
 	assert_string_equal(kd_announced_find(kd_announced_knobs, "tls.certificates")->words, "unread|read");
 	assert_null(kd_announced_find(kd_announced_settings, "flow.idle_established"));
 	assert_null(kd_announced_find(kd_announced_protocols, ""));
@@ -41,26 +36,19 @@ static void found(void **state)
 
 static void rows(void **state)
 {
-	static const struct kd_announced *const tables[] = {kd_announced_mechanisms, kd_announced_protocols,
-		kd_announced_terms, kd_announced_then, kd_announced_residual, kd_announced_knobs,
-		kd_announced_settings};
+	static const struct kd_announced *const tables[] = {
+		kd_announced_protocols, kd_announced_terms, kd_announced_knobs, kd_announced_settings};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
-		assert_true(tables[i][0].name != NULL || tables[i] == kd_announced_settings ||
-			    tables[i] == kd_announced_mechanisms || tables[i] == kd_announced_then ||
-			    tables[i] == kd_announced_residual);
+		assert_true(tables[i][0].name != NULL || tables[i] == kd_announced_settings);
 		for (const struct kd_announced *r = tables[i]; r->name != NULL; r++) {
 			assert_true(r->help != NULL && r->help[0] != '\0');
 			assert_true(r->kind <= KD_UNIT_KINDS);
 			assert_true(r->words == NULL || r->kind == KD_UNIT_KINDS);
-			assert_int_equal(r->option != NULL, tables[i] == kd_announced_mechanisms);
-			/* Only options of a mechanism share a name. */
-			assert_true(r->option != NULL || kd_announced_find(tables[i], r->name) == r);
+			assert_ptr_equal(kd_announced_find(tables[i], r->name), r);
 		}
 	}
-	for (const struct kd_announced *r = kd_announced_mechanisms; r->name != NULL; r++)
-		assert_true(kd_mechanism_find(r->name) < 0);
 	for (const struct kd_announced *r = kd_announced_protocols; r->name != NULL; r++)
 		assert_true(kd_protocol_find(r->name) < 0);
 	for (const struct kd_announced *r = kd_announced_knobs; r->name != NULL; r++)
