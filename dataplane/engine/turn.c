@@ -63,7 +63,8 @@ int kd_act_turn(struct kd_act *a, const uint8_t *target, uint64_t time_ns)
 	if (e->guard != NULL && kd_guard_judge(e->guard, key.v6 != 0, a->view->src, target) != KD_REASON_NONE)
 		return -EPERM;
 	memcpy(asked, a->view->dst, key.v6 != 0 ? 16 : 4);
-	if (kd_nat_ask(&e->nat, &key, asked, a->now_ns + time_ns, a->now_ns))
+	/* To a flow that found no place no answer can be given. */
+	if (a->flow != &e->untracked.flow && kd_nat_ask(&e->nat, &key, asked, a->now_ns + time_ns, a->now_ns))
 		return 0;
 	e->count.nat_full++;
 	return -ENOSPC;

@@ -171,6 +171,33 @@ static void test_no_room(void **state)
 	feed_free(f);
 }
 
+/* The flow itself found no room: nobody could say whose an answer is, so it is as without room for the
+ * question. */
+static void test_no_flow(void **state)
+{
+	struct kd_engine_config config = KD_ENGINE_CONFIG_DEFAULT;
+	struct who second = who(SERVER, 40001);
+	struct feed *f = new_feed();
+	struct kd_engine *e = NULL;
+	struct result r;
+
+	start(state);
+	redirect_rule(2 * SEC);
+	config.policy = &policy;
+	config.flows4_max = 1;
+	assert_int_equal(kd_engine_new(&e, &config), 0);
+	ask(f, &w0, T0, "\1\1?", true);
+	ask(f, &second, T0, "\1\2?", true);
+	run_on(e, f, 32, 0, &r);
+	assert_string_equal(fared(&r, 1), "rewrite redirect.sent 1");
+	assert_string_equal(fared(&r, 2), "emit redirect.no_room 1");
+	assert_int_equal(r.count.untracked, 1);
+	assert_int_equal(r.count.nat_full, 1);
+	result_free(&r);
+	kd_engine_free(e);
+	feed_free(f);
+}
+
 /* Client and server are in the lab, the target is not: live, nothing is sent there. */
 static void test_guard(void **state)
 {
@@ -252,6 +279,7 @@ int main(void)
 		cmocka_unit_test(test_sums),
 		cmocka_unit_test(test_both_ways),
 		cmocka_unit_test(test_no_room),
+		cmocka_unit_test(test_no_flow),
 		cmocka_unit_test(test_guard),
 		cmocka_unit_test(test_flow_is_gone),
 		cmocka_unit_test(test_upstream_only),
