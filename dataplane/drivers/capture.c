@@ -152,6 +152,7 @@ int kd_capture_next(struct kd_capture *c, struct kd_captured *pkt, struct kd_cap
 	struct kd_captured got;
 	int r;
 
+	c->nnotes = 0; /* nobody wanted them */
 	if (c->ended)
 		return 0;
 	r = c->failed ? -EINVAL : c->next(c, &got);

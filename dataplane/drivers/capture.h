@@ -54,7 +54,8 @@ struct kd_capture_note {
 	char text[160]; /* cut at that */
 };
 
-/* The first note that stands before the last packet given, or the end, and was not taken; false: none. */
+/* The first note that stands between the last packet given, or the end, and the packet before it, and was not
+ * taken; false: none. */
 bool kd_capture_note(struct kd_capture *c, struct kd_capture_note *ret);
 
 /*

@@ -189,6 +189,35 @@ static void notes_stand_where_they_were_written(void **state)
 	}
 }
 
+/* More notes than there is room for between two packets: who wants none reads on. */
+static void notes_may_be_left(void **state)
+{
+	char path[] = "/tmp/kordon-ingress-XXXXXX";
+	struct kd_capture_note note;
+	struct kd_capture_error err;
+	struct kd_captured p;
+	struct kd_capture *c;
+	struct kd_pcapng *w;
+
+	(void)state;
+	close(mkstemp(path));
+	assert_int_equal(kd_pcapng_open(&w, path, "kordon x"), 0);
+	for (unsigned int i = 1; i <= 40; i++) {
+		kd_pcapng_note(w, i, i % 2 != 0 ? "bypass on" : "bypass off");
+		kd_pcapng_write(
+			w, KD_INSIDE, KD_LINK_ETHERNET, KD_DIR_INBOUND, i, (const uint8_t *)"x", 1, 1, NULL);
+	}
+	assert_int_equal(kd_pcapng_close(w), 0);
+	assert_int_equal(kd_capture_open(&c, path, &err), 0);
+	unlink(path);
+	for (unsigned int i = 1; i <= 40; i++)
+		assert_int_equal(kd_capture_next(c, &p, &err), 1);
+	assert_true(kd_capture_note(c, &note));
+	assert_int_equal(note.time_ns, 40);
+	assert_false(kd_capture_note(c, &note));
+	kd_capture_close(c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -199,6 +228,7 @@ int main(void)
 		cmocka_unit_test(long_writer_is_whole),
 		cmocka_unit_test(switches_are_known_again),
 		cmocka_unit_test(notes_stand_where_they_were_written),
+		cmocka_unit_test(notes_may_be_left),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
