@@ -33,6 +33,13 @@ void kd_json_text(struct kd_json *j, const char *key, const uint8_t *bytes, size
 void kd_json_str(struct kd_json *j, const char *key, const char *s);
 void kd_json_u64(struct kd_json *j, const char *key, uint64_t v);
 void kd_json_bool(struct kd_json *j, const char *key, bool v);
+/* As a string: 64 bits do not fit the number of most JSON readers. */
+void kd_json_u64_text(struct kd_json *j, const char *key, uint64_t v);
+/* As kd_json_time writes it. */
+void kd_json_timestamp(struct kd_json *j, const char *key, uint64_t time_ns);
+void kd_json_address(struct kd_json *j, const char *key, const uint8_t *addr, unsigned int ip_version);
+/* The length of the finished line, 0 when it did not fit. */
+size_t kd_json_line(struct kd_json *j);
 
 #define KD_JSON_LINE_MAX 8192
 
