@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 #
-# A tester flips the censor in mid-session: the whole box, then one rule. A listed page is blocked, comes while the box is bypassed, and is blocked again when it is inline; the counters say so, an unknown rule is
-# told of, and the capture's replay tells the events of the live run, switches and all.
+# A tester flips the censor in mid-session: the whole box, then one rule. A listed page is blocked, comes while the box is
+# bypassed, and is blocked again when it is inline; the counters say so, an unknown rule is told of, and the capture's replay
+# tells the events of the live run, switches and all.
 set -eu
 # shellcheck source=tests/smoke/lab.bash
 . "$(dirname "$0")/lab.bash"

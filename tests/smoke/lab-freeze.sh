@@ -41,7 +41,7 @@ watch() { # NAMESPACE LINK
 	nsenter --net="$KORDON_NETNS/$1" -- tcpdump -Z root --immediate-mode -lnn -i "$2" tcp >"$1.wire" 2>"$1.err" &
 	watchers+=($!)
 }
-poll() { # COMMAND...: for 10 s
+poll() { # COMMAND...: for 10 s at least
 	local tries
 	for tries in $(seq 500); do
 		! "$@" || return 0
@@ -49,7 +49,7 @@ poll() { # COMMAND...: for 10 s
 	done
 }
 page() { # NAME PORT URL
-	curl -s -4 -m 6 --local-port "$2" -o /dev/null -w "$1=%{size_download} $1_status=%{exitcode}\n" "$3" || true
+	curl -s -4 -m 10 --local-port "$2" -o /dev/null -w "$1=%{size_download} $1_status=%{exitcode}\n" "$3" || true
 }
 again() { # WIRE SENDER RECEIVER: segments with a number that had been sent before
 	awk -v from="$2" -v to="$3:" '$3 == from && $5 == to && $7 !~ /S/ && $8 == "seq" {

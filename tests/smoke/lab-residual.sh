@@ -53,13 +53,14 @@ def case(name, got):
 
 
 get(41000, "www.vk.com", 10)  # its certificate is made
+once = len(sys.argv) > 1
 for port in range(41001, 41006):  # one hello in 370 slips through
-    got = get(port, "sni-iv.example", 3)
+    got = get(port, "sni-iv.example", 20 if once else 3)
     if got != "HTTP/1.1 200 OK":
         break
 began = sent
 case("trigger", got)
-if len(sys.argv) > 1:
+if once:
     sys.exit()
 case("other port", get(port + 10, "www.vk.com", 10))
 for at in 20, 38:
