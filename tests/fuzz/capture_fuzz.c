@@ -53,6 +53,20 @@ static void check_same(const struct kd_captured *a, const struct kd_captured *b)
 	must(a->len == 0 || memcmp(a->data, b->data, a->len) == 0);
 }
 
+/* The same notes in front of the packet or the end, each a text that ends. */
+static void check_notes(struct kd_capture *c, struct kd_capture *file)
+{
+	struct kd_capture_note a, b;
+
+	while (kd_capture_note(c, &a)) {
+		must(kd_capture_is_kordon(c));
+		must(memchr(a.text, '\0', sizeof(a.text)) != NULL);
+		must(kd_capture_note(file, &b));
+		must(a.time_ns == b.time_ns && strcmp(a.text, b.text) == 0);
+	}
+	must(!kd_capture_note(file, &b));
+}
+
 static int open_file(struct kd_capture **ret, const uint8_t *data, size_t size, struct kd_capture_error *err)
 {
 	int fd = memfd_create("capture", MFD_CLOEXEC);
@@ -97,9 +111,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		must(kd_capture_next(file, &same, &file_err) == 1);
 		check_same(&pkt, &same);
 		must(kd_capture_is_kordon(c) == kd_capture_is_kordon(file));
+		check_notes(c, file);
 	}
 	must(r == 0 || r == -EINVAL);
 	must(kd_capture_next(file, &same, &file_err) == r);
+	check_notes(c, file);
 	if (r < 0) {
 		check_error(&err, size);
 		must(err.offset == file_err.offset && strcmp(err.message, file_err.message) == 0);
