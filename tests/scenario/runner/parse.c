@@ -12,8 +12,7 @@
 #include "engine/decode.h"
 #include "rulebook/scale.h"
 
-/* "198.18.0.2:40000", "[2001:db8::1]:443", "198.18.0.2" */
-/* "ADDRESS", "ADDRESS:PORT", "ADDRESS:FIRST-LAST" */
+/* "198.18.0.2:40000", "[2001:db8::1]:443", "198.18.0.2", "198.18.0.2:20000-23999" */
 static bool read_end(const char *text, uint8_t *version, uint8_t *addr, uint16_t *port, unsigned int *more)
 {
 	char host[64], *last;
