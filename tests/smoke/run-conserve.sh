@@ -8,11 +8,11 @@ set -eu
 # shellcheck source=tests/smoke/common.bash
 . "$(dirname "$0")/common.bash"
 
-load() { # OPTIONS...; the server may still be at the end of the last one
+load() { # OPTIONS...; the server may still be at the end of the last one, and does not listen while it starts anew
 	local tries
 	for tries in 1 2 3 4 5 6; do
 		at "$client" iperf3 -c 203.0.113.10 -t 3 "$@" >"$work/iperf" 2>&1 && return
-		grep -q 'busy running' "$work/iperf" || break
+		grep -qE 'busy running|Connection refused' "$work/iperf" || break
 		sleep 0.4
 	done
 	echo "after $tries tries:"
