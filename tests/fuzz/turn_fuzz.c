@@ -97,7 +97,6 @@ static void make_policy(void)
 	rules[1].residual_ns = 0;
 	to[10] = to[11] = 0xff;
 	put_end(to + 12, false, true, TARGET);
-	put_end(to + 16, true, true, TARGET);
 	memcpy(rules[1].params + kd_mechanisms[KD_MECHANISM_redirect]->options[2].offset, &known_ns,
 		sizeof(known_ns));
 	add_rule(2, "bans-a-pair", KD_MECHANISM_drop);
@@ -126,6 +125,9 @@ static struct kd_engine *engine(uint8_t sizes)
 	struct kd_engine *e = NULL;
 
 	policy.settings.overload_pkts = (sizes & 1) != 0 ? 12 : 0;
+	memset(rules[1].params + 16, 0, 16);
+	if ((sizes & 4) == 0)
+		put_end(rules[1].params + 16, true, true, TARGET);
 	c.policy = &policy;
 	c.flows4_max = c.flows6_max = 64; /* more than there are tuples */
 	c.events_max = 256;
